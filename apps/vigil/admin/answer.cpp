@@ -1,0 +1,152 @@
+// Routes, each a few lines: all of it is read, nothing is changed.
+#include "admin/answer.hpp"
+
+#include <array>
+#include <string_view>
+
+#include "admin/dump.hpp"
+#include "admin/json.hpp"
+#include "admin/metrics.hpp"
+#include "admin/page.hpp"
+#include "admin/process.hpp"
+#include "vigil/coro/offload.hpp"
+#include "vigil/loop/loop.hpp"
+#include "vigil/net/address.hpp"
+
+namespace vigil::app {
+namespace {
+
+// Nothing is kept, nothing is run but the page's own files, nobody frames it.
+constexpr http::FieldLines kLines(
+    "Cache-Control: no-store\r\n"
+    "X-Content-Type-Options: nosniff\r\n"
+    "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; "
+    "connect-src 'self'; img-src data:; frame-ancestors 'none'; base-uri 'none'; "
+    "form-action 'none'\r\n");
+
+struct Said {
+  unsigned status = 200;
+  std::string_view type = "text/plain; charset=utf-8";
+  std::string text;
+};
+
+Task<Snapshot> look(AdminService& service) {
+  auto looking = look_at_process(service.descriptor_limit);
+  ProcessSnapshot process = co_await std::move(looking);
+  Snapshot taken = service.panel->snapshot();
+  taken.process = process;
+  taken.wall = Loop::current()->host().wall_time();
+  taken.uptime = Loop::current()->now() - service.began;
+  co_return taken;
+}
+
+Said ready(const Panel& panel) {
+  return panel.draining() ? Said{.status = 503, .text = "draining\n"} : Said{.text = "ready\n"};
+}
+
+// Numbers, localhost, and nothing at all (HTTP/1.0).
+bool is_own_name(std::string_view authority) {
+  if (authority.empty() || authority == "localhost" || authority.starts_with("localhost:")) {
+    return true;
+  }
+  return Address::parse(authority).has_value() ||
+         Address::parse(std::string(authority) + ":80").has_value();
+}
+
+// Asking a loop takes a signal and a wait: not on this one.
+Task<Result<std::vector<LoopDump>>> dump(AdminService& service) {
+  StallWatcher* watcher = service.panel->watcher();
+  if (watcher == nullptr) {
+    co_return error(std::errc::not_supported);
+  }
+  auto dumping = offload([](StallWatcher* of) { return of->dump(); }, watcher);
+  co_return co_await std::move(dumping);
+}
+
+Task<Said> say_dump(AdminService& service, std::string_view type,
+                    std::string (*as)(const std::vector<LoopDump>&)) {
+  auto dumping = dump(service);
+  const auto loops = co_await std::move(dumping);
+  if (!loops) {
+    co_return Said{.status = 503, .text = "nothing looks at the loops here\n"};
+  }
+  co_return Said{.type = type, .text = as(*loops)};
+}
+
+struct Route {
+  std::string_view path;
+  Task<Said> (*answer)(AdminService& service);
+  bool for_owner = false;
+};
+
+constexpr std::array kRoutes{
+    Route{"/",
+          [](AdminService&) -> Task<Said> {
+            co_return Said{.type = "text/html; charset=utf-8", .text = std::string(kPageHtml)};
+          }},
+    Route{"/page.css",
+          [](AdminService&) -> Task<Said> {
+            co_return Said{.type = "text/css; charset=utf-8", .text = std::string(kPageCss)};
+          }},
+    Route{"/page.js",
+          [](AdminService&) -> Task<Said> {
+            co_return Said{.type = "text/javascript; charset=utf-8", .text = std::string(kPageJs)};
+          }},
+    Route{"/healthz", [](AdminService&) -> Task<Said> { co_return Said{.text = "alive\n"}; }},
+    Route{"/readyz", [](AdminService& service) -> Task<Said> { co_return ready(*service.panel); }},
+    Route{"/metrics",
+          [](AdminService& service) -> Task<Said> {
+            auto looking = look(service);
+            const Snapshot taken = co_await std::move(looking);
+            co_return Said{.type = kOpenMetrics, .text = as_open_metrics(taken)};
+          }},
+    Route{"/status.json",
+          [](AdminService& service) -> Task<Said> {
+            auto looking = look(service);
+            const Snapshot taken = co_await std::move(looking);
+            co_return Said{.type = "application/json", .text = as_json(taken) + "\n"};
+          }},
+    Route{"/dump",
+          [](AdminService& service) -> Task<Said> {
+            return say_dump(service, "text/plain; charset=utf-8", &as_text);
+          },
+          true},
+    Route{"/dump.json",
+          [](AdminService& service) -> Task<Said> {
+            return say_dump(service, "application/json", &as_json);
+          },
+          true},
+};
+
+Task<Said> route(const http::RequestHead& request, AdminService& service) {
+  if (request.method() != http::Method::get && request.method() != http::Method::head) {
+    co_return Said{.status = 405, .text = "only GET and HEAD are answered here\n"};
+  }
+  if (service.own_names_only && !is_own_name(request.authority())) {
+    co_return Said{.status = 421, .text = "this server answers by address, not by that name\n"};
+  }
+  for (const Route& each : kRoutes) {
+    if (each.path == request.path() && (service.to_owner || !each.for_owner)) {
+      auto answering = each.answer(service);
+      co_return co_await std::move(answering);
+    }
+  }
+  Said unknown{.status = 404, .text = "there is nothing here; there is:\n"};
+  for (const Route& each : kRoutes) {
+    if (service.to_owner || !each.for_owner) {
+      unknown.text.append(each.path).append("\n");
+    }
+  }
+  co_return unknown;
+}
+
+}  // namespace
+
+Task<> answer_admin(http::Exchange& exchange, AdminService& service) {
+  auto routing = route(exchange.request(), service);
+  const Said said = co_await std::move(routing);
+  static_cast<void>(co_await exchange.respond(
+      {.status = said.status, .lines = kLines, .content_type = said.type}, said.text));
+}
+
+}  // namespace vigil::app

@@ -1,0 +1,37 @@
+// From a request to its answer: what the HTTP server runs for each.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "serve/access.hpp"
+#include "serve/hosts.hpp"
+#include "site/request_id.hpp"
+#include "vigil/http/server.hpp"
+
+namespace vigil::app {
+
+// What all requests of a loop share.
+struct Service {
+  Service(std::size_t log_buffer, site::RequestIds requests, site::RequestIds parts)
+      : log(log_buffer), ids(requests), boundaries(parts) {}
+
+  std::shared_ptr<const Hosts> hosts;
+  AccessLog log;
+  site::RequestIds ids;
+  site::RequestIds boundaries;  // between the parts of an answer: not to be guessed from the ids
+  // Used between two waits of one task, so that reading a request allocates nothing.
+  site::Ask ask;
+  std::string joined;
+};
+
+// The handler of an http::Server.
+Task<> answer(http::Exchange& exchange, Service& service);
+
+// For ServerOptions::log and own_lines; the hook's context is the Service, the exchange's the
+// number of the request.
+void log_exchange(void* service, const http::ExchangeEnd& end) noexcept;
+http::FieldLines own_lines(void* service, void*& context, std::span<char> room) noexcept;
+
+}  // namespace vigil::app

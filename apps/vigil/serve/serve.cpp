@@ -1,0 +1,91 @@
+// `vigil serve`: begins, or says what is missing.
+#include "serve/serve.hpp"
+
+#include <csignal>
+#include <utility>
+
+#include "admin/beside.hpp"
+#include "cli/help.hpp"
+#include "config/commands.hpp"
+#include "serve/conductor.hpp"
+#include "serve/machine.hpp"
+#include "vigil/runtime/explain.hpp"
+#include "vigil/runtime/run.hpp"
+
+namespace vigil::app {
+
+namespace {
+
+// On the watcher's thread. A machine that is busy is not worth a line each time: it is counted.
+void tell_of_stall(const StallReport& report) {
+  if (report.cause == StallCause::not_run && report.wall < std::chrono::seconds(1)) {
+    return;
+  }
+  for (const std::string& line : text_of(report)) {
+    native_host().log(line);
+  }
+}
+
+// Null: nobody looks at the loops. A simulation has no threads to look from, and says nothing.
+std::unique_ptr<StallWatcher> watch_for_stalls(const cli::Settings& settings) {
+  Host& host = Loop::current()->host();
+  StallOptions options;
+  options.limit = settings.stall_limit != kForever ? settings.stall_limit : Nanos::zero();
+  options.report = &tell_of_stall;
+  auto started = StallWatcher::start(host, std::move(options));
+  if (started) {
+    return std::move(*started);
+  }
+  if (started.error() != std::errc::function_not_supported) {
+    complain("vigil serve: cannot look for stalls: " + reason(started.error()) + ".");
+  }
+  return nullptr;
+}
+
+Task<> serve_with(Conductor* conductor) {
+  auto serving = with_shards(conductor->shards_options(), &Conductor::conduct, conductor);
+  if (const Result<> ended = co_await std::move(serving); !ended) {
+    conductor->cannot_start(ended.error());
+  }
+}
+
+}  // namespace
+
+Task<int> serve_sites(const config::Source* source, const config::Configuration* first,
+                      std::uint64_t descriptors) {
+  auto signals = os::Signals::open({SIGTERM, SIGINT, SIGHUP, SIGUSR1});
+  if (!signals) {
+    complain("vigil serve: cannot take signals: " + reason(signals.error()) + ".");
+    co_return 1;
+  }
+  auto opening = open_admin(&first->program.values);
+  auto admin = co_await std::move(opening);
+  if (!admin) {
+    complain(admin.error());
+    co_return 1;
+  }
+  const std::unique_ptr<StallWatcher> watcher = watch_for_stalls(first->program.values);
+  Panel panel(watcher.get());
+  Conductor conductor(*source, *first, descriptors, std::move(*signals), panel, admin->status_at);
+  auto whole = beside_admin(std::move(*admin), &panel, descriptors, &serve_with, &conductor);
+  co_await std::move(whole);
+  co_return conductor.failed() ? 1 : 0;
+}
+
+int serve(const cli::Invocation& asked) {
+  ignore_signals();
+  const std::uint64_t descriptors = raise_descriptor_limit();
+  const config::Source source = config::source_of(asked);
+  const auto first = config::begin(source);
+  if (!first) {
+    return first.error();
+  }
+  const cli::Settings& settings = first->program.values;
+  LoopOptions options;
+  options.engine = settings.engine;
+  options.spin = settings.spin;
+  options.sqpoll = settings.sqpoll;
+  return vigil::run(std::move(options), &serve_sites, &source, &*first, descriptors);
+}
+
+}  // namespace vigil::app

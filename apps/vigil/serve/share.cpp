@@ -1,0 +1,86 @@
+// Dividing limits, caches and descriptors among the shards.
+#include "serve/share.hpp"
+
+#include <algorithm>
+
+#include "admin/beside.hpp"
+#include "cli/help.hpp"
+
+namespace vigil::app {
+namespace {
+
+// What the program opens for itself: loop, lanes, log, signals, directories being listed.
+constexpr std::uint64_t kOwnDescriptors = 40;
+// The same of a shard that is not the first: loop, log, directories being listed.
+constexpr std::uint64_t kShardDescriptors = 12;
+constexpr std::uint64_t kFewestConnections = 16;  // of each
+constexpr std::size_t kSmallestLogBuffer = 64 * 1024;
+
+// What the admin loop needs. A socket that nobody asked for by name gives way where they are few.
+std::uint64_t of_admin(const cli::Settings& settings, std::uint64_t left) noexcept {
+  const bool wanted = settings.status || (settings.admin != "off" && settings.admin != "auto");
+  const bool fits = settings.admin == "auto" && left >= kAdminDescriptors;
+  return wanted || fits ? kAdminDescriptors : 0;
+}
+
+// The part of one of `shards` that lets all of them together have `whole`.
+std::uint64_t part_of(std::uint64_t whole, unsigned shards) noexcept {
+  return whole / shards + (whole % shards != 0 ? 1 : 0);
+}
+
+}  // namespace
+
+std::expected<Share, std::string> share_out(const config::Configuration& configuration,
+                                            std::uint64_t descriptors, unsigned shards) {
+  const std::uint64_t asked = configuration.program.values.connections;
+  std::uint64_t own = kOwnDescriptors + (shards - 1) * kShardDescriptors +
+                      shards * (configuration.listeners.size() + configuration.sites.size());
+  const std::uint64_t least = shards * (asked != 0 ? part_of(asked, shards) : kFewestConnections);
+  own += of_admin(configuration.program.values, descriptors - std::min(descriptors, own + least));
+  if (descriptors < own + least) {
+    return std::unexpected(cli::too_few_descriptors(descriptors, own + least));
+  }
+  Share share{.shards = shards};
+  for_each_site(configuration, [&](const config::Part& site) {
+    share.wanted += part_of(site.values.cache_files, shards);
+  });
+  share.files = std::min(share.wanted, (descriptors - own - least) / 4 / shards);
+  share.connections =
+      asked != 0 ? part_of(asked, shards) : (descriptors - own) / shards - share.files;
+  return share;
+}
+
+http::Limits limits_of(const cli::Settings& settings, const Share& share) noexcept {
+  http::Limits limits;
+  limits.head.head = static_cast<std::uint16_t>(settings.head_limit);
+  limits.head.request_line = static_cast<std::uint16_t>(settings.line_limit);
+  limits.fields = static_cast<std::uint16_t>(settings.fields_limit);
+  limits.head_time = settings.head_timeout;
+  limits.idle_time = settings.idle_timeout;
+  limits.body_bytes = settings.body_limit;
+  limits.minimum_rate = settings.min_rate;
+  limits.rate_grace = settings.min_rate_after;
+  limits.write_stall = settings.write_timeout;
+  limits.connections = static_cast<std::size_t>(share.connections);
+  return limits;
+}
+
+SiteOptions options_of(const cli::Settings& site, const Share& share) noexcept {
+  const std::uint64_t asked = part_of(site.cache_files, share.shards);
+  const std::uint64_t files =
+      share.wanted == share.files ? asked : asked * share.files / share.wanted;
+  return {.cache = {.files = static_cast<std::size_t>(files),
+                    .memory = static_cast<std::size_t>(part_of(site.cache_memory, share.shards))},
+          .body = static_cast<std::size_t>(site.cache_body),
+          .recheck = {.unwatched = site.cache_recheck,
+                      .watched =
+                          site.cache_recheck > kForever / 10 ? kForever : 10 * site.cache_recheck},
+          .precompressed = site.precompressed};
+}
+
+std::size_t log_buffer_of(const cli::Settings& settings, unsigned shards) noexcept {
+  return std::max(static_cast<std::size_t>(part_of(settings.log_buffer, shards)),
+                  kSmallestLogBuffer);
+}
+
+}  // namespace vigil::app

@@ -1,0 +1,44 @@
+// What a configuration allows all shards together, and what of it each has.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <string>
+
+#include "config/configuration.hpp"
+#include "serve/site.hpp"
+#include "vigil/http/server.hpp"
+
+namespace vigil::app {
+
+// One shard's part.
+struct Share {
+  unsigned shards = 1;
+  std::uint64_t connections = 0;
+  // Of all its caches together: the files that they may keep open, and those that were asked for.
+  std::uint64_t files = 0;
+  std::uint64_t wanted = 0;
+};
+
+// Divides what is asked for, and the descriptors, of which this process may open so many. The
+// failure is the whole sentence: there are too few.
+std::expected<Share, std::string> share_out(const config::Configuration& configuration,
+                                            std::uint64_t descriptors, unsigned shards);
+
+http::Limits limits_of(const cli::Settings& settings, const Share& share) noexcept;
+SiteOptions options_of(const cli::Settings& site, const Share& share) noexcept;
+// Bytes of log lines that wait to be written.
+std::size_t log_buffer_of(const cli::Settings& settings, unsigned shards) noexcept;
+
+// Calls `each(part)` for every site that is served.
+template <class F>
+void for_each_site(const config::Configuration& configuration, F each) {
+  for (const config::Part& site : configuration.sites) {
+    each(site);
+  }
+  if (configuration.serves_others()) {
+    each(configuration.program);
+  }
+}
+
+}  // namespace vigil::app

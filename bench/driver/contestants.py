@@ -1,0 +1,98 @@
+"""Who takes part: the floors, vigil's own servers, and the rivals, by the names used in all tables."""
+
+from servers import Nginx, Redis, Server
+
+
+class Contestant:
+    def __init__(self, name, make, waits_by=(), **work):
+        self.name = name
+        self.make = make  # context -> Server
+        self.waits_by = waits_by  # system calls of which it must be seen to use one
+        self.work = work  # options of the load that differ from the scenario's
+
+
+def program(name, *argv, waits_by=()):
+    return Contestant(name, lambda context: Server(context, list(argv)), waits_by)
+
+
+RAW_EPOLL = program("raw epoll", "floor_echo_epoll")
+RAW_POLL = program("raw poll", "floor_echo_poll")
+RAW_SELECT = program("raw select", "floor_echo_select")
+
+EPOLL = ("epoll_wait", "epoll_pwait", "epoll_pwait2")
+POLL = ("poll", "ppoll")
+SELECT = ("select", "pselect6")
+
+VIGIL_ECHO = program("vigil coroutines", "echo", waits_by=EPOLL)
+VIGIL_POLLER = program("vigil Poller", "echo_poller", waits_by=EPOLL)
+VIGIL_ECHO_POLL = program("vigil coroutines, poll", "echo", "--engine", "poll", waits_by=POLL)
+VIGIL_ECHO_SELECT = program("vigil coroutines, select", "echo", "--engine", "select", waits_by=SELECT)
+VIGIL_POLLER_POLL = program("vigil Poller, poll", "echo_poller", "--engine", "poll", waits_by=POLL)
+VIGIL_POLLER_SELECT = program("vigil Poller, select", "echo_poller", "--engine", "select",
+                              waits_by=SELECT)
+
+RIVALS = [program("libev", "rival_echo_libev"),
+          program("libevent", "rival_echo_libevent"),
+          program("libuv", "rival_echo_libuv"),
+          program("Asio callbacks", "rival_echo_asio_callbacks"),
+          program("Asio awaitables", "rival_echo_asio_awaitables")]
+
+ECHO = [RAW_EPOLL, VIGIL_ECHO, VIGIL_POLLER, *RIVALS]
+ENGINES = [RAW_POLL, VIGIL_ECHO_POLL, VIGIL_POLLER_POLL,
+           RAW_SELECT, VIGIL_ECHO_SELECT, VIGIL_POLLER_SELECT]
+
+
+def _canned(floor):
+    """The floor sends the very bytes that http_hello sends, where there is one to ask."""
+    def make(context):
+        answer = context.hello_answer()
+        return Server(context, [floor, *(["--answer", answer] if answer else [])])
+    return make
+
+
+HTTP = [Contestant("raw epoll, canned", _canned("floor_http_canned")),
+        program("vigil http_hello", "http_hello"),
+        Contestant("nginx, return", Nginx, path="/hello")]
+
+
+def _serve(log):
+    def make(context):
+        if not log:
+            options = ["--log", "off"]
+        else:
+            options = ["--log", "common", "--log-file", f"{context.scratch}/vigil.log"]
+        return Server(context, ["vigil", "serve", context.www, *options, "--shards", "1",
+                                "--listen", "127.0.0.1:0"], needs_port=False)
+    return make
+
+
+STATIC = [Contestant("nginx", Nginx),
+          Contestant("vigil serve", _serve(log=False)),
+          Contestant("nginx, log on", lambda context: Nginx(context, log=True)),
+          Contestant("vigil serve, log on", _serve(log=True))]
+
+RESP = [Contestant("raw epoll, echo", RAW_EPOLL.make, echoed=True),
+        program("vigil resp", "resp"),
+        Contestant("Redis", Redis)]
+
+URING = ("io_uring_enter",)
+RAW_URING = program("raw io_uring", "floor_echo_uring", waits_by=URING)
+VIGIL_ECHO_URING = program("vigil coroutines, uring", "echo", "--engine", "uring", waits_by=URING)
+RINGS = [RAW_URING, VIGIL_ECHO_URING, RAW_EPOLL, VIGIL_ECHO]
+
+VIGIL_HTTP = program("vigil http_hello", "http_hello")
+VIGIL_HTTP_URING = program("vigil http_hello, uring", "http_hello", "--engine", "uring",
+                           waits_by=URING)
+RINGS_HTTP = [Contestant("raw io_uring, canned", _canned("floor_http_canned_uring"), waits_by=URING),
+              VIGIL_HTTP_URING, HTTP[0], VIGIL_HTTP]
+RINGS_CLOSING = [program("raw epoll, accept and close", "floor_accept_close"),
+                 program("raw epoll, end with the answer", "floor_accept_close", "--end-with-answer"),
+                 program("raw io_uring, accept and close", "floor_accept_close_uring", waits_by=URING),
+                 program("raw io_uring, end with the answer", "floor_accept_close_uring",
+                         "--end-with-answer", waits_by=URING),
+                 VIGIL_HTTP_URING, VIGIL_HTTP]
+
+CLOSING = [program("raw epoll, accept and close", "floor_accept_close"),
+           program("raw epoll, end with the answer", "floor_accept_close", "--end-with-answer"),
+           program("vigil http_hello", "http_hello"),
+           Contestant("nginx, return", Nginx, path="/hello")]

@@ -1,0 +1,11 @@
+# Writes TO, a C++ source with the page's files as constants: cmake -DFROM=dir -DTO=file -P embed.cmake
+set(text "// Made of the status page by cmake/embed.cmake.\n#include \"admin/page.hpp\"\n\nnamespace vigil::app {\n\n")
+foreach(pair "kPageHtml:index.html" "kPageCss:page.css" "kPageJs:page.js")
+  string(REPLACE ":" ";" pair "${pair}")
+  list(GET pair 0 name)
+  list(GET pair 1 file)
+  file(READ "${FROM}/${file}" content)
+  string(APPEND text "extern const std::string_view ${name} = R\"vigil(${content})vigil\";\n")
+endforeach()
+string(APPEND text "\n}  // namespace vigil::app\n")
+file(WRITE "${TO}" "${text}")

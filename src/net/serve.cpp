@@ -1,0 +1,94 @@
+// Draining, and which errors of accept pass.
+#include "vigil/net/serve.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "net/socket.hpp"
+
+namespace vigil {
+namespace {
+
+constexpr Nanos kFirstLook = std::chrono::milliseconds(1);
+constexpr Nanos kLongestLook = std::chrono::milliseconds(100);
+
+// Ends the reading side of every stream that a task of `scope` waits to read from.
+void end_idle(const Scope& scope) noexcept {
+  for (const Node* task = ScopeAccess::tasks(scope); task != nullptr; task = task->up) {
+    const Node* waits = task;
+    while (waits->state == OpState::task && waits->code == Opcode::task) {
+      waits = reinterpret_cast<const Node*>(waits->data);
+    }
+    if (waits->state == OpState::in_flight &&
+        (waits->code == Opcode::receive || waits->code == Opcode::read)) {
+      static_cast<void>(detail::perform_now(Opcode::shutdown, waits->on, nullptr,
+                                            static_cast<std::uint16_t>(Direction::read)));
+    }
+  }
+  for (const Scope* inner = ScopeAccess::inner(scope); inner != nullptr;
+       inner = ScopeAccess::sibling(*inner)) {
+    end_idle(*inner);
+  }
+}
+
+}  // namespace
+
+Drain::Watcher::Watcher(Drain& drain, void (*begin)(Watcher&) noexcept) noexcept
+    : next_(drain.watchers_), place_(&drain.watchers_), begin_(begin) {
+  if (next_ != nullptr) {
+    next_->place_ = &next_;
+  }
+  drain.watchers_ = this;
+}
+
+Drain::Watcher::~Watcher() {
+  *place_ = next_;
+  if (next_ != nullptr) {
+    next_->place_ = place_;
+  }
+}
+
+void Drain::begin() noexcept {
+  if (begun_) {
+    return;
+  }
+  begun_ = true;
+  deadline_ = after(Loop::current()->engine().now(), limit_);
+  for (Watcher* watcher = watchers_; watcher != nullptr;) {
+    Watcher* next = watcher->next_;
+    watcher->begin_(*watcher);
+    watcher = next;
+  }
+}
+
+Task<> detail::drain_connections(Scope& connections, const ServeOptions& options,
+                                 ServeFigures& figures) {
+  connections.set_deadline(options.drain->deadline());
+  for (Nanos look = kFirstLook; connections.live() != 0; look = std::min(2 * look, kLongestLook)) {
+    if (options.end_idle) {
+      end_idle(connections);
+    }
+    const Result<> slept = co_await sleep_for(look);
+    figures.live = connections.live();
+    figures.failures = connections.failures();
+    if (!slept) {
+      figures.cut_off = connections.timed_out() ? connections.live() : 0;
+      break;
+    }
+  }
+}
+
+// The descriptors, the memory or the watches that are used up come back; and what the network of a
+// new connection reports, or a firewall, accept(2) tells in its place, and says to try again.
+bool detail::passes(const std::error_code& failure) noexcept {
+  constexpr std::array kPassing = {
+      std::errc::too_many_files_open, std::errc::too_many_files_open_in_system,
+      std::errc::no_buffer_space,     std::errc::not_enough_memory,
+      std::errc::no_space_on_device,  std::errc::network_down,
+      std::errc::network_unreachable, std::errc::host_unreachable,
+      std::errc::no_protocol_option,  std::errc::operation_not_permitted,
+  };
+  return std::ranges::any_of(kPassing, [&](std::errc passing) { return failure == passing; });
+}
+
+}  // namespace vigil

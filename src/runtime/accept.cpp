@@ -1,0 +1,300 @@
+// One address for several shards: sockets in their order, one that is shared, or one whose
+// connections are handed out.
+#include "vigil/runtime/accept.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "net/socket.hpp"
+#include "vigil/coro/sleep.hpp"
+
+namespace vigil {
+namespace {
+
+constexpr std::array<std::string_view, 4> kNames{"reuseport", "reuseport-cpu", "exclusive",
+                                                 "handoff"};
+constexpr std::size_t kHanded = 256;  // connections on their way to one shard
+
+bool is_group(AcceptStrategy strategy) noexcept {
+  return strategy == AcceptStrategy::reuseport || strategy == AcceptStrategy::reuseport_cpu;
+}
+
+}  // namespace
+
+std::string_view name_of(AcceptStrategy strategy) noexcept {
+  return kNames[static_cast<std::size_t>(strategy)];
+}
+
+std::optional<AcceptStrategy> accept_strategy(std::string_view name) noexcept {
+  const auto* found = std::ranges::find(kNames, name);
+  if (found == kNames.end()) {
+    return std::nullopt;
+  }
+  return static_cast<AcceptStrategy>(found - kNames.begin());
+}
+
+std::optional<double> skew(const std::vector<AcceptFigures>& of) noexcept {
+  const auto [least, most] = std::ranges::minmax_element(of, {}, &AcceptFigures::accepted);
+  if (least == of.end() || least->accepted == 0) {
+    return std::nullopt;
+  }
+  return static_cast<double>(most->accepted) / static_cast<double>(least->accepted);
+}
+
+// What a shard has of it. The handle is its own once it took it.
+struct Acceptors::Place {
+  detail::ListenerShare share;
+  NativeHandle handle = kNoHandle;
+  std::unique_ptr<ShardChannel<NativeHandle>> handed;
+  Loop* loop = nullptr;
+  // What the shard had before: its load is what came since.
+  std::atomic<std::size_t> before{0};
+  std::atomic<std::uint64_t> empty_before{0};
+  std::uint64_t given = 0;  // by shard 0, which alone looks at it
+
+  std::size_t live() const noexcept {
+    const std::size_t now = loop->engine().attached();
+    const std::size_t then = before.load(std::memory_order_relaxed);
+    return now > then ? now - then : 0;
+  }
+};
+
+Acceptors::Acceptors(Shards& shards, const Address& at, AcceptStrategy strategy)
+    : shards_(shards),
+      strategy_(at.is_local() && is_group(strategy) ? AcceptStrategy::exclusive : strategy) {
+  for (unsigned shard = 0; shard != shards.size(); ++shard) {
+    places_.push_back(std::make_unique<Place>());
+    places_.back()->loop = &shards.loop(shard);
+  }
+}
+
+// Handles that no shard took.
+Acceptors::~Acceptors() {
+  for (const auto& place : places_) {
+    if (place->handle != kNoHandle) {
+      Loop::current()->syscalls().close(place->handle);
+    }
+  }
+}
+
+Result<std::unique_ptr<Acceptors>> Acceptors::open(Shards& shards, const Address& at,
+                                                   ListenOptions options,
+                                                   AcceptStrategy strategy) noexcept try {
+  std::unique_ptr<Acceptors> made(new Acceptors(shards, at, strategy));
+  if (auto listens = made->listen(at, options); !listens) {
+    return std::unexpected(listens.error());
+  }
+  for (const auto& place : made->places_) {
+    place->share.address = made->address_;
+  }
+  return made;
+} catch (const std::bad_alloc&) {
+  return error(std::errc::not_enough_memory);
+}
+
+Result<> Acceptors::listen(const Address& at, ListenOptions options) {
+  const bool alone = shards_.size() == 1;
+  if (!alone && is_group(strategy_)) {
+    return listen_as_group(at, options);
+  }
+  options.shared = options.shared || (!alone && strategy_ == AcceptStrategy::exclusive);
+  auto listener = TcpListener::listen(at, options);
+  if (!listener) {
+    return std::unexpected(listener.error());
+  }
+  auto address = listener->local_address();
+  if (!address) {
+    return std::unexpected(address.error());
+  }
+  address_ = *address;
+  own_ = std::move(*listener);
+  for (const auto& place : places_) {
+    if (alone || place == places_.front()) {
+      continue;
+    }
+    AdoptArgs copy{.handle = own_.descriptor_->handle, .duplicate = true};
+    if (strategy_ == AcceptStrategy::exclusive) {
+      if (const auto made = detail::perform_now(Opcode::adopt, nullptr, &copy); made < 0) {
+        return failed(made);
+      }
+      own_.descriptor_->ready |= kShared;
+      place->handle = copy.handle;
+    }
+  }
+  if (!alone && strategy_ == AcceptStrategy::handoff) {
+    for (const auto& place : places_) {
+      place->handed = std::make_unique<ShardChannel<NativeHandle>>(kHanded);
+      place->share.handed = place->handed.get();
+    }
+  }
+  return {};
+}
+
+Result<> Acceptors::listen_as_group(const Address& at, ListenOptions options) {
+  Address name = at;
+  if (!options.reuse_port) {
+    // A group takes in whoever asks, another program of the same user too: so somebody asks alone
+    // first, and is gone before the group comes.
+    SocketArgs alone{.name = name.name(), .bind = true, .only_ipv6 = options.only_ipv6};
+    const std::int32_t probe = detail::perform_now(Opcode::open_socket, nullptr, &alone);
+    if (probe < 0) {
+      return failed(probe);
+    }
+    Loop::current()->syscalls().close(probe);
+  }
+  options.reuse_port = true;
+  std::vector<TcpListener> group;
+  for (std::size_t shard = 0; shard != places_.size(); ++shard) {
+    auto listener = TcpListener::listen(name, options);
+    if (!listener) {
+      return std::unexpected(listener.error());
+    }
+    if (shard == 0) {
+      auto address = listener->local_address();
+      if (!address) {
+        return std::unexpected(address.error());
+      }
+      name = address_ = *address;
+    }
+    group.push_back(std::move(*listener));
+  }
+  if (strategy_ == AcceptStrategy::reuseport_cpu) {
+    const std::vector<unsigned> allowed = Loop::current()->host().processors().allowed;
+    std::vector<std::uint32_t> processors;
+    for (std::size_t shard = 0; shard != places_.size(); ++shard) {
+      processors.push_back(allowed[shard % allowed.size()]);
+    }
+    SocketOption steer{.name = SocketOption::Name::steer, .processors = processors};
+    const std::int32_t set = detail::perform_now(Opcode::option, group.front().descriptor_, &steer);
+    if (set < 0) {
+      return failed(set);
+    }
+  }
+  for (std::size_t shard = 0; shard != places_.size(); ++shard) {
+    places_[shard]->handle = group[shard].release();
+  }
+  return {};
+}
+
+Result<TcpListener> Acceptors::take() {
+  Place& place = *places_[shards_.here()];
+  Loop& loop = *Loop::current();
+  place.empty_before = loop.engine().empty_accepts();
+  if (place.handed) {
+    place.before = loop.engine().attached();
+    return TcpListener(nullptr, &place.share);
+  }
+  if (place.handle == kNoHandle) {
+    TcpListener own = std::move(own_);
+    own.share_ = &place.share;
+    place.before = loop.engine().attached();
+    return own;
+  }
+  const bool shared = strategy_ == AcceptStrategy::exclusive;
+  auto attached =
+      loop.engine().attach(place.handle, shared ? Attach::shared_listener : Attach::listener);
+  if (!attached) {
+    return std::unexpected(attached.error());
+  }
+  place.handle = kNoHandle;
+  if (shared) {
+    (*attached)->ready |= kShared;
+  }
+  place.before = loop.engine().attached();
+  return TcpListener(*attached, &place.share);
+}
+
+// Of those that have the fewest connections, there and on their way, who was given the fewest so
+// far. What ended a moment ago is not known yet, so a few more are as few: else shard 0, whose ends
+// are seen first, would be given more of the short ones.
+Acceptors::Place& Acceptors::least_loaded() noexcept {
+  const auto load = [](const Place& place) { return place.live() + place.handed->size(); };
+  std::size_t least = ~std::size_t{0};
+  for (const auto& place : places_) {
+    least = std::min(least, load(*place));
+  }
+  const std::size_t few = least + 1 + least / 64;
+  Place* best = nullptr;
+  for (const auto& place : places_) {
+    if (load(*place) <= few && (best == nullptr || place->given < best->given)) {
+      best = place.get();
+    }
+  }
+  return best != nullptr ? *best : *places_.front();  // loads moved meanwhile
+}
+
+// False: nobody takes any.
+bool Acceptors::hand(NativeHandle handle) {
+  Place& place = least_loaded();
+  ++place.given;
+  if (place.handed->try_send(std::move(handle))) {
+    return true;
+  }
+  for (const auto& other : places_) {
+    if (other->handed->try_send(std::move(handle))) {
+      ++other->given;
+      return true;
+    }
+  }
+  return false;
+}
+
+Task<Result<>> Acceptors::hand_out(Drain& drain) {
+  if (places_.size() == 1 || strategy_ != AcceptStrategy::handoff) {
+    co_return Result<>{};
+  }
+  auto handing =
+      scoped([](Scope& scope, Acceptors* self,
+                Drain* until) -> Task<Result<>> { return self->hand_out_all(&scope, until); },
+             this, &drain);
+  const Result<> result = co_await std::move(handing);
+  if (!drain.begun()) {
+    co_return result;
+  }
+  for (const auto& place : places_) {
+    place->handed->close();
+  }
+  co_return Result<>{};
+}
+
+Task<Result<>> Acceptors::hand_out_all(Scope* scope, Drain* drain) {
+  TcpListener listener = std::move(own_);
+  detail::LastCall last(*drain, listener, *scope);
+  AcceptArgs args;
+  for (;;) {
+    const std::int32_t handle =
+        co_await detail::Operation(Opcode::accept, listener.descriptor_, &args);
+    last.came(handle < 0 ? detail::kAcceptPause : Nanos::zero());
+    if (handle < 0) {
+      const auto failure = failed(handle);
+      if (!detail::passes(failure.error())) {
+        co_return failure;
+      }
+      co_await sleep_for(detail::kAcceptPause);
+      continue;
+    }
+    bool handed = hand(handle);
+    while (!handed) {
+      // All mailboxes are full: the backlog waits with this one.
+      if (const Result<> slept = co_await sleep_for(std::chrono::milliseconds(1)); !slept) {
+        Loop::current()->syscalls().close(handle);
+        co_return std::unexpected(slept.error());
+      }
+      handed = hand(handle);
+    }
+  }
+}
+
+std::vector<AcceptFigures> Acceptors::figures() const {
+  std::vector<AcceptFigures> all;
+  for (const auto& place : places_) {
+    const std::uint64_t empty = place->loop->engine().empty_accepts();
+    all.push_back({.accepted = place->share.accepted.load(std::memory_order_relaxed),
+                   .live = place->live(),
+                   .empty = empty - place->empty_before.load(std::memory_order_relaxed)});
+  }
+  return all;
+}
+
+}  // namespace vigil
