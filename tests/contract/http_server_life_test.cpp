@@ -233,7 +233,10 @@ TEST_P(HttpServerLifeTest, LetsOthersInBesideAClientThatPipelinesWithoutEnd) {
                   for (int i = 0; i < 2000; ++i) {
                     burst += get("/");
                   }
-                  while (co_await on->send(as_bytes(burst))) {
+                  for (;;) {
+                    if (!co_await on->send(as_bytes(burst))) {
+                      break;
+                    }
                   }
                 },
                 hog));

@@ -229,7 +229,10 @@ TEST_P(HttpServerLimitsTest, ResetsAClientThatAsksAndAsksAndNeverReads) {
                            for (int i = 0; i < 100; ++i) {
                              batch += get("/");
                            }
-                           while (co_await stream.send(as_bytes(batch))) {
+                           for (;;) {
+                             if (!co_await stream.send(as_bytes(batch))) {
+                               break;
+                             }
                            }
                            EXPECT_EQ(served.server->figures().timed_out, 1u);
                          });

@@ -66,12 +66,16 @@ CASES = [
      BODY % "while (auto bytes = co_await g()) { Pair p{1, 2}; if (!co_await send(bytes->bytes())) { break; } }"),
     ("coroutine", "src/coro/q.cpp", BODY % "do { x = h(); } while (!x && more(x) && co_await g());",
      BODY % "do { if (x && !co_await g()) { break; } } while (a && b);"),
-    ("coroutine", "src/coro/r.cpp", BODY % "while (!*end && co_await g(1)) { }", BODY % "while (co_await g(1) && !*end) { }"),
-    ("coroutine", "src/coro/s.cpp", BODY % "for (int i = 0; i < 2 || (co_await g(a)).ok(); ++i) { }",
+    ("coroutine", "src/coro/r.cpp", BODY % "while (!*end && co_await g(1)) { h(); }", BODY % "while (co_await g(1) && !*end) { h(); }"),
+    ("coroutine", "src/coro/t.cpp", BODY % "while (co_await g(1)) { }", BODY % "while (co_await g(1)) { h(); }"),
+    ("coroutine", "src/coro/u.cpp", BODY % "while (h(co_await g(1)));", BODY % "do { h(); } while (co_await g(1));"),
+    ("coroutine", "src/coro/s.cpp", BODY % "for (int i = 0; i < 2 || (co_await g(a)).ok(); ++i) { h(); }",
      BODY % "for (auto&& x : co_await g(a)) { h(x); }"),
     ("coroutine", "examples/p.cpp", BODY % "for (;;) { if (!ok) { break; } auto n = co_await g(a ? 1 : 2); }",
      BODY % "for (int i = 0; i < 3; ++i) { auto n = a ? 1 : 2; co_await g(n); }"),
 ]
+
+MUTATION = "file: src/base/a.cpp\n--- old\n%s\n--- new\n--- end\n"
 
 # Code as it is written here, which no rule may complain about.
 CLEAN = """// Echo.
@@ -114,11 +118,12 @@ Task<> echo(TcpStream peer) {
 """
 
 
-def findings(path, text):
+def findings(path, text, others=()):
     with tempfile.TemporaryDirectory() as tree:
-        file = pathlib.Path(tree, path)
-        file.parent.mkdir(parents=True)
-        file.write_text(text)
+        for name, content in {path: text, **dict(others)}.items():
+            file = pathlib.Path(tree, name)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(content)
         arguments = [] if "a.hpp" in path and "/base/" in path else ["--no-compile"]
         run = subprocess.run(["/usr/bin/python3", ROOT / "tools/tidy", *arguments, tree], capture_output=True, text=True,
                              check=False)
@@ -147,9 +152,12 @@ def main():
     expect("an excuse counts", status == 0, output)
     output, status = findings("src/http/a.cpp", excused.replace("system-call", "floor"))
     expect("an excuse for another rule does not", status == 1, output)
+    for old, status_of in (("int a;", 0), ("int b;", 1), (" ", 1)):
+        output, status = findings("src/base/a.cpp", "// A.\nint a;\n", {"tests/mutations/m.mut": MUTATION % old})
+        expect(f"a mutation of {old!r} is {'wrong' if status_of else 'right'}", status == status_of, output)
     wrong = subprocess.run([ROOT / "tools/tidy", "--frob"], capture_output=True, text=True, check=False)
     expect("an unknown option is wrong use", wrong.returncode == 2, wrong.stderr)
-    print(f"{2 * len(CASES) + 4} expectations, {failures} failures")
+    print(f"{2 * len(CASES) + 7} expectations, {failures} failures")
     return 1 if failures else 0
 
 

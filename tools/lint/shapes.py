@@ -1,7 +1,7 @@
 """Shapes of coroutine code that a compiler of ours gets wrong.
 
 GCC 12 destroys some temporaries of a full expression with co_await twice, and in the head of a loop it awaits what && or
-|| should have skipped; GCC 15 breaks structured bindings of an awaited value. tests/regress/gcc12_coroutine_traps_test.cpp proves the shapes that are used instead.
+|| should have skipped, and does not leave a loop whose body is empty; GCC 15 breaks structured bindings of an awaited value. tests/regress/gcc12_coroutine_traps_test.cpp proves the shapes that are used instead.
 """
 import bisect
 import re
@@ -133,6 +133,8 @@ def _bad(tokens, await_at, statement):
                 yield i, "a braced temporary beside co_await: name it and move it, or build it in a function"
     if _skipped_in_loop_head(tokens, await_at):
         yield await_at, "&& or || before co_await in the head of a loop: test it with if in the body, or await in a function"
+    if _head_of_empty_loop(tokens, await_at):
+        yield await_at, "an empty loop that awaits in its head: await in the body, and break"
     after = words[await_at + 1:await_at + 2]
     if after and re.match(r"[A-Z]", after[0]):
         i = await_at + 1
@@ -150,12 +152,28 @@ def _bad(tokens, await_at, statement):
             yield await_at, "awaiting on a temporary object: name it first"
 
 
-def _skipped_in_loop_head(tokens, await_at):
+def _loop_head(tokens, await_at):
+    """The bracket that opens the head of the loop in which the await stands, or None."""
     words = tokens.words
     head = tokens.parent[await_at]
     while head is not None and words[head] == "(" and words[head - 1] not in ("while", "for"):
         head = tokens.parent[head]
-    if head is None or words[head] != "(":
+    return head if head is not None and words[head] == "(" else None
+
+
+def _head_of_empty_loop(tokens, await_at):
+    words = tokens.words
+    head = _loop_head(tokens, await_at)
+    if head is None:
+        return False
+    body = tokens.partner.get(head, len(words)) + 1
+    return words[body:body + 2] == ["{", "}"] or words[body:body + 1] == [";"] and words[head - 2] != "}"
+
+
+def _skipped_in_loop_head(tokens, await_at):
+    words = tokens.words
+    head = _loop_head(tokens, await_at)
+    if head is None:
         return False
     clause = max([head] + [i for i in range(head, await_at) if words[i] == ";"])
     return any(words[i] == words[i + 1] and words[i] in "&|" and words[i - 1] != "auto" for i in range(clause, await_at))

@@ -90,7 +90,10 @@ Task<> moved_timers(Books*, sim::Random* random) {
 Task<> busy_timers(Books*, sim::Random*) {
   auto whole = [](Scope& scope, bool* over) -> Task<> {
     const auto spinner = [](const bool* end) -> Task<> {
-      while (co_await sleep_for(Nanos::zero()) && !*end) {
+      while (!*end) {
+        if (!co_await sleep_for(Nanos::zero())) {
+          break;
+        }
       }
     };
     static_cast<void>(scope.spawn(spinner, static_cast<const bool*>(over)));
