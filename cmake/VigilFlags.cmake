@@ -6,13 +6,10 @@ target_compile_options(vigil_flags INTERFACE
   $<$<BOOL:${VIGIL_WERROR}>:-Werror>
   $<$<CONFIG:Debug>:-fno-omit-frame-pointer>)
 
-set(CMAKE_C_FLAGS_RELEASE "-O2 -g1 -gdwarf-4 -DNDEBUG")
-set(CMAKE_CXX_FLAGS_RELEASE "-O2 -g1 -gdwarf-4 -DNDEBUG")
+# Line tables alone, by which the stall watcher names files and lines: of the two options the last one says how much.
+set(CMAKE_C_FLAGS_RELEASE "-O2 -gdwarf-4 -g1 -DNDEBUG")
+set(CMAKE_CXX_FLAGS_RELEASE "-O2 -gdwarf-4 -g1 -DNDEBUG")
 if(VIGIL_PACKAGE)
-  # Line tables alone, by which the stall watcher names files and lines, and packed: of the two options the last one says
-  # how much there is.
-  set(CMAKE_C_FLAGS_RELEASE "-O2 -gdwarf-4 -g1 -DNDEBUG")
-  set(CMAKE_CXX_FLAGS_RELEASE "-O2 -gdwarf-4 -g1 -DNDEBUG")
   target_link_options(vigil_flags INTERFACE LINKER:--compress-debug-sections=zlib)
 endif()
 set(CMAKE_C_FLAGS_DEBUG "-O0 -g")
