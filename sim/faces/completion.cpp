@@ -160,7 +160,7 @@ void CompletionEngine::wait(Nanos at_most) noexcept {
   notified_ = false;
 }
 
-Op* CompletionEngine::next(Loop&) noexcept {
+Op* CompletionEngine::next(Loop& loop) noexcept {
   while (told_ != batch_) {
     const End end = ends_[told_++];
     if (end.op == nullptr) {
@@ -171,6 +171,7 @@ Op* CompletionEngine::next(Loop&) noexcept {
           "the simulated kernel ended an operation of a descriptor that is no more");
     forget(side(*end.op));
     end.op->state = OpState::finished;
+    loop.count(end.op->code);
     return end.op;
   }
   return nullptr;

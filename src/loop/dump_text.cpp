@@ -76,7 +76,7 @@ class Reader {
     task.tag = record.tag != 0 ? record.tag : task.tag;
     task.goes_on_in = left(record.deadline);
     // Who was never resumed was started by who awaits it, when that ran last.
-    since_ = record.since != 0 ? record.since : since_;
+    since_ = record.since % 2 != 0 ? record.since : since_;
   }
 
   // The last task is complete.
@@ -85,7 +85,7 @@ class Reader {
       return;
     }
     Dump::Task& task = dump_.tasks.back();
-    if (since_ != 0 && room_.hand() != 0) {
+    if (since_ % 2 != 0 && room_.hand() % 2 != 0) {
       task.waits_since = std::chrono::milliseconds(room_.hand() - since_);
     }
     if (name_of_ && task.handle != kNoHandle) {

@@ -196,6 +196,13 @@ void Loop::run_deferred() noexcept {
   }
 }
 
+void Loop::follow_all(std::uint32_t at) noexcept {
+  while (Node* next = up_next_) {
+    up_next_ = nullptr;
+    run(*next, at);
+  }
+}
+
 void Loop::run_mailbox() noexcept {
   for (Op* op = mailbox_.collect(); op != nullptr;) {
     Op* next = op->next;
@@ -265,6 +272,7 @@ void Loop::forget_deferred() noexcept {
 void Loop::abandon() noexcept {
   check(!turning_, "Loop::abandon was called by a task that the same loop runs");
   abandoned_ = true;
+  set_running(nullptr);
   for (Lane* lane : {&file_lane_, &call_lane_, &resolver_}) {
     abandon_lane(*lane);
   }

@@ -42,10 +42,10 @@ void ReadinessEngine::wait(Nanos at_most) noexcept {
 }
 
 // The common event first: bytes for a `receive` that waits on a healthy stream.
-[[gnu::always_inline]] inline Op* ReadinessEngine::next(Loop&) noexcept {
+[[gnu::always_inline]] inline Op* ReadinessEngine::next(Loop& loop) noexcept {
   const Event* event = cursor_;
   if (event == quick_end_) [[unlikely]] {
-    return starved_.empty() ? nullptr : next_slow();
+    return starved_.empty() ? nullptr : next_slow(loop);
   }
   Descriptor& descriptor = table_[event->slot.index];
   if (descriptor.generation == event->slot.generation &&
@@ -61,15 +61,17 @@ void ReadinessEngine::wait(Nanos at_most) noexcept {
         op->data = buffer;
         op->result = got;
         op->state = OpState::finished;
+        loop.count(Opcode::receive);
         return op;
       }
       buffers_.give(buffer);
       if (got != -EAGAIN && got != -EINTR) {
+        loop.count(Opcode::receive);
         return end_receive(descriptor, got);
       }
     }
   }
-  return next_slow();
+  return next_slow(loop);
 }
 
 // The end of a stream, or its error, which the kernel tells once: it is not asked again.
@@ -84,10 +86,13 @@ void ReadinessEngine::wait(Nanos at_most) noexcept {
   return op;
 }
 
-[[gnu::noinline]] Op* ReadinessEngine::next_slow() noexcept {
+[[gnu::noinline]] Op* ReadinessEngine::next_slow(Loop& loop) noexcept {
   Op* op = feed_starved();
   if (op == nullptr) {
     op = next_event();
+  }
+  if (op != nullptr) {
+    loop.count(op->code);
   }
   quick_end_ = starved_.empty() ? end_ : cursor_;
   return op;

@@ -98,7 +98,7 @@ class ReadinessEngine final : public Engine {
   bool write_now(Descriptor& descriptor, Op& op) noexcept;
   bool send_now(Descriptor& descriptor, Op& op) noexcept;
 
-  Op* next_slow() noexcept;
+  Op* next_slow(Loop& loop) noexcept;
   Op* next_event() noexcept;
   Op* end_receive(Descriptor& descriptor, std::int32_t result) noexcept;
   Op* end_read(Descriptor& descriptor) noexcept;

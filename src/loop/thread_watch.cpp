@@ -71,6 +71,14 @@ class Watch final : public ThreadWatch {
     return made;
   }
 
+  void look_now() noexcept override {
+    {
+      const std::scoped_lock lock(mutex_);
+      at_once_ = true;
+    }
+    changed_.notify_one();
+  }
+
   std::vector<CodePlace> places(std::uintptr_t address) override { return code_places(address); }
 
  private:
@@ -106,7 +114,13 @@ class Watch final : public ThreadWatch {
       const Nanos pause =
           body_.look(Instant(std::chrono::seconds(now.tv_sec) + Nanos(now.tv_nsec)));
       lock.lock();
-      changed_.wait_for(lock, pause, [this] { return ending_; });
+      const auto called = [this] { return ending_ || at_once_; };
+      if (pause == kForever) {
+        changed_.wait(lock, called);
+      } else {
+        changed_.wait_for(lock, pause, called);
+      }
+      at_once_ = false;
     }
   }
 
@@ -119,6 +133,7 @@ class Watch final : public ThreadWatch {
   std::mutex mutex_;
   std::condition_variable changed_;
   bool ending_ = false;
+  bool at_once_ = false;
 };
 
 }  // namespace

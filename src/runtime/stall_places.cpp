@@ -37,9 +37,11 @@ void StallPlaces::take(StallReport&& report, Instant now, std::vector<StallRepor
   place.longest = std::max(place.longest, report.wall);
 }
 
-void StallPlaces::count_out(Instant now, std::vector<StallReport>& told) {
+bool StallPlaces::count_out(Instant now, std::vector<StallReport>& told) {
+  bool left = false;
   for (auto& [key, place] : places_) {
     if (place.times == 0 || now - place.said < repeat_) {
+      left = left || place.times != 0;
       continue;
     }
     StallReport again = place.report;
@@ -50,6 +52,7 @@ void StallPlaces::count_out(Instant now, std::vector<StallReport>& told) {
     place.said = now;
     told.push_back(std::move(again));
   }
+  return left;
 }
 
 }  // namespace vigil

@@ -18,8 +18,8 @@ class StallPlaces {
 
   // Puts it into `told`, or counts it. One that goes on is always told of.
   void take(StallReport&& report, Instant now, std::vector<StallReport>& told);
-  // Tells of what was counted, where it is time.
-  void count_out(Instant now, std::vector<StallReport>& told);
+  // Tells of what was counted, where it is time. Whether some is left to be told of later.
+  bool count_out(Instant now, std::vector<StallReport>& told);
 
   static constexpr std::size_t kMost = 256;  // that are told apart; others are one together
 

@@ -180,8 +180,11 @@ class SendAwaiter : public ReceiveAwaiter {
     }
     result = 0;
     size = 0;
+    if (!loop.may_go_on()) [[unlikely]] {
+      return false;
+    }
     loop.count(Opcode::send);
-    return loop.may_go_on();
+    return true;
   }
   bool await_suspend(std::coroutine_handle<>) noexcept {
     Loop& loop = *Loop::current();

@@ -50,6 +50,17 @@ struct LoopOptions {
   std::uint32_t shard = kNoShard;
 };
 
+// Who moves a loop's hand. It may let it rest while no loop of its turns, and is told when one
+// does.
+class HandMover {
+ public:
+  // On the loop's thread, from inside a turn; must not wait. Returns where the hand stands now.
+  virtual std::uint32_t move_hand(Loop& loop) noexcept = 0;
+
+ protected:
+  ~HandMover() = default;
+};
+
 // What an Opcode::remote carries in `data`: how it is told to end early.
 struct Remote {
   void (*cancel)(Remote&) noexcept;
@@ -169,12 +180,18 @@ class Loop {
   // Any thread. Four steps a turn: odd while it resumes tasks, even while it waits and between
   // turns. An odd one that stays the same is a task that does not come back.
   std::uint64_t pulse() const noexcept { return pulse_.load(std::memory_order_relaxed); }
-  // The time in milliseconds, as somebody beside it tells it; 0: nobody does. The loop itself reads
-  // no clock for it: it is what Op::since is filled from.
+  // The time in milliseconds, as somebody beside it tells it, odd; kNoHand: nobody does;
+  // kHandRests: `mover` is to be asked. The loop itself reads no clock for it: it is what Op::since
+  // is filled from.
+  static constexpr std::uint32_t kNoHand = 0;
+  static constexpr std::uint32_t kHandRests = 2;
   std::uint32_t hand() const noexcept { return hand_.load(std::memory_order_relaxed); }
   void set_hand(std::uint32_t at) noexcept { hand_.store(at, std::memory_order_relaxed); }
-  // The loop's thread: the task that was resumed and is not back; null: none. A task that it
-  // started meanwhile may be the one that really runs: see running_leaf() of loop/dump.hpp.
+  // The loop's thread: who moves it from now on, or null.
+  void set_hand_mover(HandMover* mover) noexcept { hand_mover_ = mover; }
+  // The loop's thread: the task that was resumed last, until another one is or it is deferred. It
+  // may be back, and wait; or a task that it started is the one that really runs: take_running()
+  // of loop/dump.hpp tells.
   Node* running() const noexcept { return running_.load(std::memory_order_relaxed); }
   // A task starts another nested; the result is what ran before, and is set again after it.
   Node* set_running(Node* task) noexcept {
@@ -196,13 +213,16 @@ class Loop {
   // Starts `op`. True: it is in flight, its task suspends. False: it ended at once, `result` is
   // set.
   [[gnu::always_inline]] bool start(Op& op) noexcept {
-    op.state = OpState::in_flight;
+    op.state = OpState::finished;  // it runs until the engine has it: this may block
     if (engine_->submit(op)) {
+      op.state = OpState::in_flight;
       return true;
     }
-    op.state = OpState::finished;
+    if (!spend(op)) {
+      return true;
+    }
     count(op.code);
-    return !spend(op);
+    return false;
   }
 
   // Counts one operation that ended inline. False: the resumption has had its share (kInline), so
@@ -216,7 +236,8 @@ class Loop {
     return false;
   }
 
-  // An operation that ended without a wait; those that did wait are counted when they go on.
+  // An operation that ended: without a wait by who started it, in an engine's batch by next(), all
+  // others when their tasks go on.
   [[gnu::always_inline]] void count(Opcode code) noexcept {
     ++operations_[static_cast<std::size_t>(code)];
   }
@@ -234,6 +255,9 @@ class Loop {
   // Resumes `op` in the next turn; its result stands.
   void defer(Op& op) noexcept {
     op.state = OpState::finished;
+    if (running() == &op) {
+      set_running(nullptr);
+    }
     deferred_.push(op);
   }
   void finish(Op& op, std::int32_t result) noexcept {
@@ -257,7 +281,8 @@ class Loop {
   // Performs an operation that never waits, now.
   std::int32_t perform(Op& op) noexcept { return syscalls_.perform(op); }
 
-  // One batch: waits, then resumes each operation that the engine ends. Inlined into each engine.
+  // One batch: waits, then resumes each operation that the engine ends, which next() has counted.
+  // Inlined into each engine.
   template <class E>
   [[gnu::always_inline]] void drain(E& engine, Nanos at_most) noexcept {
     engine.wait(at_most);
@@ -267,8 +292,9 @@ class Loop {
       woke_ = now_ = engine.now();
       now_known_ = true;
     }
+    const std::uint32_t at = moved_hand();
     while (Op* op = engine.next(*this)) {
-      resume(*op);
+      resume(*op, at);
     }
   }
 
@@ -287,34 +313,40 @@ class Loop {
 
   Loop(const LoopOptions& options, std::unique_ptr<Engine> engine) noexcept;
 
-  [[gnu::always_inline]] void resume(Op& op) noexcept {
+  // `at`: where the hand stands, read once a batch.
+  [[gnu::always_inline]] void resume(Op& op, std::uint32_t at) noexcept {
     budget_ = kInline;
-    count(op.code);
-    run(static_cast<Node&>(op));
-    follow();
+    run(static_cast<Node&>(op), at);
+    follow(at);
   }
   // The same for what may be no task: a word that another thread posted.
   void resume_any(Op& op) noexcept {
+    count(op.code);
     if (is_task(op)) [[likely]] {
-      resume(op);
+      resume(op, moved_hand());
       return;
     }
     budget_ = kInline;
-    count(op.code);
     op.complete(op);
-    follow();
+    follow(moved_hand());
   }
-  [[gnu::always_inline]] void run(Node& task) noexcept {
+  [[gnu::always_inline]] void run(Node& task, std::uint32_t at) noexcept {
     running_.store(&task, std::memory_order_relaxed);
-    task.since = hand();
+    task.since = at;
     task.complete(task);
   }
-  [[gnu::always_inline]] void follow() noexcept {
-    while (Node* next = up_next_) {
-      up_next_ = nullptr;
-      run(*next);
+  [[gnu::always_inline]] void follow(std::uint32_t at) noexcept {
+    if (up_next_ != nullptr) [[unlikely]] {
+      follow_all(at);
     }
-    running_.store(nullptr, std::memory_order_relaxed);
+  }
+  void follow_all(std::uint32_t at) noexcept;
+  [[gnu::always_inline]] std::uint32_t moved_hand() noexcept {
+    const std::uint32_t at = hand();
+    if (at == kHandRests) [[unlikely]] {
+      return hand_mover_->move_hand(*this);
+    }
+    return at;
   }
   void step() noexcept { pulse_.store(pulse() + 1, std::memory_order_relaxed); }
   template <bool kSpins>
@@ -338,7 +370,8 @@ class Loop {
   Instant now_{};
   std::atomic<Node*> running_{nullptr};
   std::atomic<std::uint64_t> pulse_{0};
-  std::atomic<std::uint32_t> hand_{0};
+  std::atomic<std::uint32_t> hand_{kNoHand};
+  HandMover* hand_mover_ = nullptr;
   Scope* roots_ = nullptr;
   Instant woke_{};  // of a turn that is timed
   std::array<Counter, kOpcodes> operations_{};

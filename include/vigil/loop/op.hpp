@@ -100,7 +100,7 @@ struct Op {
   std::uint16_t detail = 0;
   Opcode code = Opcode::none;
   OpState state = OpState::idle;
-  // When its task was last resumed, as its loop's hand stood (Loop::hand); 0: nobody knows.
+  // When its task was last resumed, as its loop's hand stood (Loop::hand); even: nobody knows.
   std::uint32_t since = 0;
 };
 static_assert(sizeof(void*) != 8 || sizeof(Op) == 56);

@@ -17,7 +17,8 @@ namespace vigil {
 class ThreadWatchBody {
  public:
   virtual ~ThreadWatchBody() = default;
-  // Looks at everything, `now` on the monotonic clock; returns how long until the next look.
+  // Looks at everything, `now` on the monotonic clock; returns how long until the next look, or
+  // kForever: not before look_now().
   virtual Nanos look(Instant now) noexcept = 0;
 };
 
@@ -66,6 +67,8 @@ class ThreadWatch {
   // The calling thread; `told` outlives the result. From then on the signal is not blocked there.
   // Errors: ENOMEM, device_or_resource_busy (it is watched already).
   virtual Result<std::unique_ptr<WatchedThread>> enlist(Interrupted& told) noexcept = 0;
+  // The next look is at once. Any thread, also while it looks; waits for nobody.
+  virtual void look_now() noexcept = 0;
   // What an address of code belongs to: a function that was inlined comes before the one that it is
   // part of. It reads the program's line tables, and takes its time and memory when it is called
   // first. Any thread, one at a time.

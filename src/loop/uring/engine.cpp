@@ -101,10 +101,10 @@ void UringEngine::wait(Nanos at_most) noexcept {
 }
 
 // The common ends first: bytes for a `receive` that waits, all of a send.
-[[gnu::always_inline]] inline Op* UringEngine::next(Loop&) noexcept {
+[[gnu::always_inline]] inline Op* UringEngine::next(Loop& loop) noexcept {
   const io_uring_cqe* end = ring_.cursor;
   if (end == quick_end_) [[unlikely]] {
-    return next_slow();
+    return next_slow(loop);
   }
   const std::uint64_t whose = end->user_data;
   const std::uint64_t tag = whose & uring::kTagBits;
@@ -120,6 +120,7 @@ void UringEngine::wait(Nanos at_most) noexcept {
         op->result = end->res;
         op->state = OpState::finished;
         ring_.cursor = end + 1;
+        loop.count(Opcode::receive);
         return op;
       }
     }
@@ -131,13 +132,14 @@ void UringEngine::wait(Nanos at_most) noexcept {
       op->result = 0;
       op->state = OpState::finished;
       ring_.cursor = end + 1;
+      loop.count(op->code);
       return op;
     }
   }
-  return next_slow();
+  return next_slow(loop);
 }
 
-[[gnu::noinline]] Op* UringEngine::next_slow() noexcept {
+[[gnu::noinline]] Op* UringEngine::next_slow(Loop& loop) noexcept {
   Op* op = starved_.empty() ? nullptr : feed_starved();
   while (op == nullptr && ring_.head() != batch_end_) {
     op = finish(ring_.take());
@@ -146,6 +148,9 @@ void UringEngine::wait(Nanos at_most) noexcept {
     }
   }
   leave_quickly();
+  if (op != nullptr) {
+    loop.count(op->code);
+  }
   return op;
 }
 

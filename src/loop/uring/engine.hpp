@@ -72,7 +72,7 @@ class UringEngine final : public Engine {
 
   // engine.cpp
   bool can_feed() const noexcept { return !starved_.empty() && buffers_.available(); }
-  Op* next_slow() noexcept;
+  Op* next_slow(Loop& loop) noexcept;
   Op* finish(const io_uring_cqe& end) noexcept;
   Op* take_one() noexcept;
   bool submit_other(Op& op) noexcept;

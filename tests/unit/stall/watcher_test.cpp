@@ -9,6 +9,9 @@
 
 #include <array>
 #include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
 #include <future>
 #include <mutex>
 #include <thread>
@@ -213,6 +216,55 @@ TEST_P(Watcher, CountsOnePlaceThatStallsAgain) {
           EXPECT_THAT(text_of(report)[0], HasSubstr("spin_for"));
         },
         &heard, std::move(options));
+    co_await std::move(all);
+  });
+}
+
+// How often the threads that watch have slept and woken so far, of the whole process.
+std::uint64_t looks_so_far() {
+  std::uint64_t all = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::ifstream status(entry.path() / "status");
+    std::string line;
+    bool watches = false;
+    while (std::getline(status, line)) {
+      watches |= line == "Name:\tvigil/watch";
+      if (watches && line.starts_with("voluntary_ctxt_switches:")) {
+        all += std::stoull(line.substr(line.find(':') + 1));
+      }
+    }
+  }
+  return all;
+}
+
+TEST_P(Watcher, RestsWhileNoLoopTurnsAndSeesTheNextStall) {
+  run([]() -> Task<> {
+    Heard heard;
+    auto all = watched(
+        [](StallWatcher*, Heard* said) -> Task<> {
+          std::uint64_t least = ~std::uint64_t{0};
+          for (int i = 0; i != 10 && least > 60; ++i) {  // a busy machine may wake the loop late
+            const std::uint64_t before = looks_so_far();
+            static_cast<void>(co_await sleep_for(1s));
+            least = std::min(least, looks_so_far() - before);
+          }
+          EXPECT_LE(least, 60u) << "looks in a second in which nothing happened";
+          static_cast<void>(co_await sleep_for(300ms));
+          std::atomic<bool> over{false};
+          std::thread ends([&over, said] {
+            const auto last = steady_clock::now() + 20s;
+            while (said->all().empty() && steady_clock::now() < last) {
+              std::this_thread::sleep_for(5ms);
+            }
+            over = true;
+          });
+          spin_until(over);
+          ends.join();
+          auto waits = said->first(StallCause::computing);
+          const StallReport report = co_await std::move(waits);
+          EXPECT_THAT(report.place.function, HasSubstr("spin_until"));
+        },
+        &heard, heard.options());
     co_await std::move(all);
   });
 }
