@@ -140,6 +140,16 @@ class PosixHost final : public Host {
     return value != nullptr ? std::optional<std::string>(value) : std::nullopt;
   }
 
+  std::optional<std::string> take_environment(const char* name) override {
+    auto value = environment(name);
+    ::unsetenv(name);
+    return value;
+  }
+
+  std::uint64_t process_number() noexcept override {
+    return static_cast<std::uint64_t>(::getpid());
+  }
+
   void log(std::string_view line) noexcept override {
     char end = '\n';
     const iovec parts[] = {{const_cast<char*>(line.data()), line.size()}, {&end, 1}};

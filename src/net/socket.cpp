@@ -1,6 +1,7 @@
 // Socket operations that never wait.
 #include "net/socket.hpp"
 
+#include <algorithm>
 #include <cerrno>
 
 namespace vigil::detail {
@@ -52,6 +53,15 @@ Result<> set_option(Descriptor* on, SocketOption::Name name, int value) noexcept
   SocketOption option{.name = name, .value = value};
   const std::int32_t result = perform_now(Opcode::option, on, &option);
   return result < 0 ? Result<>(failed(result)) : Result<>();
+}
+
+Result<> set_busy_poll(Descriptor* on, Nanos span) noexcept {
+  if (span <= Nanos::zero()) {
+    return {};
+  }
+  const auto micros = std::chrono::ceil<std::chrono::microseconds>(span).count();
+  return set_option(on, SocketOption::Name::busy_poll,
+                    static_cast<int>(std::min<std::int64_t>(micros, 1'000'000)));
 }
 
 }  // namespace vigil::detail

@@ -21,4 +21,7 @@ Result<Address> name_of(Opcode which, Descriptor* on) noexcept;
 
 Result<> set_option(Descriptor* on, SocketOption::Name name, int value) noexcept;
 
+// ListenOptions::busy_poll; nothing is set for zero.
+Result<> set_busy_poll(Descriptor* on, Nanos span) noexcept;
+
 }  // namespace vigil::detail

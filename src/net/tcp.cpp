@@ -134,12 +134,8 @@ Result<TcpListener> TcpListener::listen(const Address& at, ListenOptions options
     return std::unexpected(opened.error());
   }
   TcpListener listener(*opened);
-  if (options.busy_poll > Nanos::zero()) {
-    const auto micros = std::chrono::ceil<std::chrono::microseconds>(options.busy_poll).count();
-    const int value = static_cast<int>(std::min<std::int64_t>(micros, 1'000'000));
-    if (const auto set = detail::set_option(*opened, SocketOption::Name::busy_poll, value); !set) {
-      return std::unexpected(set.error());
-    }
+  if (const auto set = detail::set_busy_poll(*opened, options.busy_poll); !set) {
+    return std::unexpected(set.error());
   }
   return listener;
 }
@@ -150,7 +146,18 @@ Result<TcpListener> TcpListener::adopt(NativeHandle handle, std::source_location
   if (!attached) {
     return std::unexpected(attached.error());
   }
-  return TcpListener(*attached);
+  TcpListener listener(*attached);
+  listener.adopted_ = true;
+  return listener;
+}
+
+Result<NativeHandle> TcpListener::duplicate() noexcept {
+  AdoptArgs copy{.handle = descriptor_->handle, .duplicate = true};
+  if (const std::int32_t made = detail::perform_now(Opcode::adopt, nullptr, &copy); made < 0) {
+    return failed(made);
+  }
+  descriptor_->ready |= kShared;
+  return copy.handle;
 }
 
 Result<TcpStream> TcpListener::Accept::accepted(std::int32_t handle,
@@ -174,10 +181,14 @@ Result<TcpStream> TcpListener::Accept::accepted(std::int32_t handle,
   return TcpStream(*attached);
 }
 
-// On a local path it would end the accepting of whoever shares the socket, too.
+// What it sets is the socket's: it would stay with whoever goes on with one that was adopted. On a
+// local path it would end the accepting of whoever shares the socket, too.
 Result<> TcpListener::refuse() noexcept {
   if (descriptor_ == nullptr) {
     return {};
+  }
+  if (adopted_) {
+    return error(std::errc::no_protocol_option);
   }
   if ((descriptor_->ready & kShared) != 0) {
     const auto address = local_address();

@@ -85,9 +85,54 @@ Result<std::unique_ptr<Acceptors>> Acceptors::open(Shards& shards, const Address
   if (auto listens = made->listen(at, options); !listens) {
     return std::unexpected(listens.error());
   }
-  for (const auto& place : made->places_) {
-    place->share.address = made->address_;
+  made->tell_address();
+  return made;
+} catch (const std::bad_alloc&) {
+  return error(std::errc::not_enough_memory);
+}
+
+// What a listener of ours has from the start: its connections inherit it.
+Result<TcpListener> Acceptors::adopt_copy(NativeHandle handle, const ListenOptions& options) {
+  AdoptArgs copy{.handle = handle, .duplicate = true};
+  if (const std::int32_t made = detail::perform_now(Opcode::adopt, nullptr, &copy); made < 0) {
+    return failed(made);
   }
+  auto listener = TcpListener::adopt(copy.handle);
+  if (!listener) {
+    Loop::current()->syscalls().close(copy.handle);
+    return listener;
+  }
+  const auto address = listener->local_address();
+  if (!address) {
+    return std::unexpected(address.error());
+  }
+  if (address->empty()) {
+    return error(std::errc::address_family_not_supported);
+  }
+  Result<> set = detail::set_busy_poll(listener->descriptor_, options.busy_poll);
+  if (set && !address->is_local()) {
+    set = detail::set_option(listener->descriptor_, SocketOption::Name::no_delay, 1);
+  }
+  if (!set) {
+    return std::unexpected(set.error());
+  }
+  return listener;
+}
+
+Result<std::unique_ptr<Acceptors>> Acceptors::adopt(Shards& shards, NativeHandle handle,
+                                                    ListenOptions options,
+                                                    AcceptStrategy strategy) noexcept try {
+  auto listener = adopt_copy(handle, options);
+  if (!listener) {
+    return std::unexpected(listener.error());
+  }
+  std::unique_ptr<Acceptors> made(
+      new Acceptors(shards, Address(), is_group(strategy) ? AcceptStrategy::exclusive : strategy));
+  made->adopted_ = true;
+  if (auto shared = made->share(std::move(*listener)); !shared) {
+    return std::unexpected(shared.error());
+  }
+  made->tell_address();
   return made;
 } catch (const std::bad_alloc&) {
   return error(std::errc::not_enough_memory);
@@ -103,24 +148,33 @@ Result<> Acceptors::listen(const Address& at, ListenOptions options) {
   if (!listener) {
     return std::unexpected(listener.error());
   }
-  auto address = listener->local_address();
+  return share(std::move(*listener));
+}
+
+void Acceptors::tell_address() {
+  for (const auto& place : places_) {
+    place->share.address = address_;
+  }
+}
+
+// One socket for all: each has a handle of it, or is given what comes.
+Result<> Acceptors::share(TcpListener listener) {
+  const bool alone = shards_.size() == 1;
+  auto address = listener.local_address();
   if (!address) {
     return std::unexpected(address.error());
   }
   address_ = *address;
-  own_ = std::move(*listener);
+  own_ = std::move(listener);
   for (const auto& place : places_) {
-    if (alone || place == places_.front()) {
+    if (alone || place == places_.front() || strategy_ != AcceptStrategy::exclusive) {
       continue;
     }
-    AdoptArgs copy{.handle = own_.descriptor_->handle, .duplicate = true};
-    if (strategy_ == AcceptStrategy::exclusive) {
-      if (const auto made = detail::perform_now(Opcode::adopt, nullptr, &copy); made < 0) {
-        return failed(made);
-      }
-      own_.descriptor_->ready |= kShared;
-      place->handle = copy.handle;
+    const auto copy = own_.duplicate();
+    if (!copy) {
+      return std::unexpected(copy.error());
     }
+    place->handle = *copy;
   }
   if (!alone && strategy_ == AcceptStrategy::handoff) {
     for (const auto& place : places_) {
@@ -202,7 +256,9 @@ Result<TcpListener> Acceptors::take() {
     (*attached)->ready |= kShared;
   }
   place.before = loop.engine().attached();
-  return TcpListener(*attached, &place.share);
+  TcpListener listener(*attached, &place.share);
+  listener.adopted_ = adopted_;
+  return listener;
 }
 
 // Of those that have the fewest connections, there and on their way, who was given the fewest so

@@ -12,20 +12,22 @@
 
 namespace vigil::test {
 
-// Closes all but the standard streams, of which a missing one becomes /dev/null.
-inline void keep_standard_streams_only() {
+// Closes all above `last` but the standard streams, of which a missing one becomes /dev/null.
+inline void keep_standard_streams_only(int last = STDERR_FILENO) {
   int opened = 0;
   while ((opened = ::open("/dev/null", O_RDWR)) >= 0 && opened <= STDERR_FILENO) {
   }
-  if (::close_range(STDERR_FILENO + 1, ~0U, 0) != 0) {  // Linux before 5.9, or a sandbox's filter
-    for (long handle = ::sysconf(_SC_OPEN_MAX) - 1; handle > STDERR_FILENO; --handle) {
+  if (::close_range(static_cast<unsigned>(last) + 1, ~0U, 0) !=
+      0) {  // Linux before 5.9, or a sandbox's filter
+    for (long handle = ::sysconf(_SC_OPEN_MAX) - 1; handle > last; --handle) {
       ::close(static_cast<int>(handle));
     }
   }
 }
 
-inline void start_afresh() {
-  keep_standard_streams_only();
+// `passed`: so many descriptors from 3 on are handed down as well.
+inline void start_afresh(int passed = 0) {
+  keep_standard_streams_only(STDERR_FILENO + passed);
   for (int number = 1; number < NSIG; ++number) {
     ::signal(number, SIG_DFL);  // fails for those that nobody may ignore
   }
@@ -35,7 +37,8 @@ inline void start_afresh() {
   ::umask(022);
   for (const char* name :
        {"VIGIL_ENGINE", "VIGIL_AUDIT", "VIGIL_URING_WITHOUT", "TZ", "http_proxy", "https_proxy",
-        "all_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"}) {
+        "all_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "LISTEN_PID",
+        "LISTEN_FDS", "LISTEN_FDNAMES", "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"}) {
     ::unsetenv(name);
   }
 }

@@ -54,7 +54,8 @@ Task<int> site_program(std::shared_ptr<const Called> called) {
   for (const int number : {SIGPIPE, SIGHUP, SIGUSR1}) {
     sim::Seat::current()->process().ignore_signal(number, true);
   }
-  auto serving = app::serve_sites(&called->source, &called->configuration, kDescriptors);
+  const app::HandedDown nothing;  // no service manager has started it
+  auto serving = app::serve_sites(&called->source, &called->configuration, kDescriptors, &nothing);
   co_return co_await std::move(serving);
 }
 

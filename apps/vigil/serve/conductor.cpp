@@ -148,6 +148,7 @@ Task<> Conductor::begin(Scope* workers) {
       }
     }
     if (why.empty() && !failed_) {
+      std::ranges::for_each(passed_.unused(configuration_), &complain);
       auto announcing = announce(plan.places, status_at_);
       co_await std::move(announcing);
       start(plan);
@@ -160,6 +161,7 @@ Task<> Conductor::begin(Scope* workers) {
   }
   if (!failed_ && !workers->cancelled()) {
     co_await std::move(applying);
+    say_ready();
   } else {
     places_.swap(plan.places);  // they are there until nobody has a listener of them
   }
@@ -171,6 +173,12 @@ void Conductor::start(Plan& plan) {
   if (started) {
     started = helpers_->spawn(&Conductor::follow_signals, this);
   }
+  if (started && supervisor_.listens()) {
+    started = helpers_->spawn(&Supervisor::speak, &supervisor_);
+  }
+  if (started && supervisor_.listens()) {
+    started = helpers_->spawn(&Supervisor::watch, &supervisor_, shards_);
+  }
   if (started) {
     started = take_in(plan);
   }
@@ -178,6 +186,18 @@ void Conductor::start(Plan& plan) {
     cannot_begin(started.error());
   }
   started_ = !failed_;
+}
+
+// Not after the word that it ends.
+void Conductor::say_ready() noexcept try {
+  std::string at;
+  for (const auto& place : places_) {
+    at += (at.empty() ? "" : ", ") + place->text();
+  }
+  if (!drain_.is_set()) {
+    supervisor_.ready(at, shards_->size());
+  }
+} catch (const std::bad_alloc&) {
 }
 
 // ---- What all shards do. ----
@@ -231,7 +251,7 @@ Task<std::string> Conductor::prepare(Plan* plan) {
   if (!why.empty()) {
     co_return why;
   }
-  auto places = open_places(*plan->configuration, places_, *shards_);
+  auto places = open_places(*plan->configuration, places_, passed_, *shards_);
   if (!places) {
     co_return std::move(places.error());
   }

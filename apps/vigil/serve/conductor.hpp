@@ -2,6 +2,7 @@
 // workers, one on each shard.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -12,6 +13,7 @@
 #include "config/load.hpp"
 #include "serve/opened.hpp"
 #include "serve/places.hpp"
+#include "serve/supervisor.hpp"
 #include "vigil/coro/sync.hpp"
 #include "vigil/os/signals.hpp"
 #include "vigil/runtime/shards.hpp"
@@ -29,14 +31,25 @@ void complain(const std::string& sentence);
 // Shard 0's, but for what says otherwise. The first configuration is in effect when it is made.
 class Conductor {
  public:
-  Conductor(const config::Source& source, const config::Configuration& first,
-            std::uint64_t descriptors, os::Signals signals, Panel& panel, std::string status_at)
-      : panel_(panel),
+  // What comes from outside, and outlives it.
+  struct Around {
+    const config::Source& source;
+    Panel& panel;
+    const PassedSockets& passed;
+    Supervisor& supervisor;
+  };
+  Conductor(const Around& around, const config::Configuration& first, std::uint64_t descriptors,
+            os::Signals signals, std::string status_at)
+      : panel_(around.panel),
+        passed_(around.passed),
+        supervisor_(around.supervisor),
         status_at_(std::move(status_at)),
-        source_(source),
+        source_(around.source),
         configuration_(first),
-        descriptors_(descriptors),
-        signals_(std::move(signals)) {}
+        descriptors_(descriptors - std::min(descriptors, passed_.size())),
+        signals_(std::move(signals)) {
+    passed_.stand_in(configuration_);
+  }
 
   ShardsOptions shards_options() const;
   // Serves until a signal has ended it: the body of with_shards().
@@ -70,6 +83,7 @@ class Conductor {
   static Task<> employ(Conductor* self, unsigned shard);
   Task<> begin(Scope* workers);
   void start(Plan& plan);
+  void say_ready() noexcept;
   void fail(const std::string& sentence);
   void cannot_begin(std::error_code why);
 
@@ -109,6 +123,8 @@ class Conductor {
   };
 
   Panel& panel_;
+  const PassedSockets& passed_;
+  Supervisor& supervisor_;
   const std::string status_at_;  // empty: nowhere
   const config::Source& source_;
   config::Configuration configuration_;

@@ -52,6 +52,7 @@ void Conductor::begin_drain() noexcept {
   }
   drain_.set();
   panel_.drains();
+  supervisor_.stopping();
   for (const auto& place : places_) {
     place->handing.begin();
   }

@@ -8,7 +8,19 @@
 namespace vigil::app {
 namespace {
 
+// With one socket there is nothing for the kernel to spread over.
+void say_strategy(const Place& place, const Shards& shards) {
+  const Acceptors& acceptors = *place.acceptors;
+  if (shards.size() != 1 && acceptors.strategy() != place.accept) {
+    Loop::current()->host().log("vigil serve: one socket was passed for " + place.text() +
+                                ": all shards accept from it (" +
+                                std::string(name_of(acceptors.strategy())) + " in place of " +
+                                std::string(name_of(place.accept)) + ").");
+  }
+}
+
 std::expected<std::shared_ptr<Place>, std::string> open_place(const cli::Settings& settings,
+                                                              const PassedSockets& passed,
                                                               Shards& shards) {
   const cli::Endpoint& endpoint = settings.listen.front();
   const auto address = Address::parse(cli::endpoint_text(endpoint));
@@ -21,9 +33,11 @@ std::expected<std::shared_ptr<Place>, std::string> open_place(const cli::Setting
   place->endpoint = endpoint;
   place->busy_poll = settings.busy_poll;
   place->accept = settings.accept;
-  auto acceptors = Acceptors::open(shards, *address,
-                                   {.busy_poll = std::chrono::microseconds(settings.busy_poll)},
-                                   settings.accept);
+  const ListenOptions options{.busy_poll = std::chrono::microseconds(settings.busy_poll)};
+  const NativeHandle handle = passed.find(*address);
+  auto acceptors = handle != kNoHandle
+                       ? Acceptors::adopt(shards, handle, options, settings.accept)
+                       : Acceptors::open(shards, *address, options, settings.accept);
   if (!acceptors && acceptors.error() == std::errc::no_protocol_option) {
     return std::unexpected(
         "vigil serve: this system cannot choose a listener by processor: use "
@@ -34,6 +48,9 @@ std::expected<std::shared_ptr<Place>, std::string> open_place(const cli::Setting
                            cannot_listen(*address, acceptors.error(), "--listen"));
   }
   place->acceptors = std::move(*acceptors);
+  if (handle != kNoHandle) {
+    say_strategy(*place, shards);
+  }
   return place;
 }
 
@@ -51,13 +68,14 @@ Place* find_place(const Places& places, const cli::Endpoint& endpoint) noexcept 
 }
 
 std::expected<Places, std::string> open_places(const config::Configuration& configuration,
-                                               const Places& there, Shards& shards) {
+                                               const Places& there, const PassedSockets& passed,
+                                               Shards& shards) {
   Places opened;
   for (const config::Part& part : configuration.listeners) {
     if (find_place(there, part.values.listen.front()) != nullptr) {
       continue;
     }
-    auto place = open_place(part.values, shards);
+    auto place = open_place(part.values, passed, shards);
     if (!place) {
       return std::unexpected(std::move(place.error()));
     }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "config/configuration.hpp"
+#include "serve/handed.hpp"
 #include "vigil/runtime/accept.hpp"
 
 namespace vigil::app {
@@ -31,8 +32,10 @@ using Places = std::vector<std::shared_ptr<Place>>;
 // The one at that endpoint which is to stay; null: there is none.
 Place* find_place(const Places& places, const cli::Endpoint& endpoint) noexcept;
 
-// Opens what `configuration` names and `there` lacks. The failure is the whole sentence.
+// Opens what `configuration` names and `there` lacks, by the socket that was passed for it, if
+// there is one. The failure is the whole sentence.
 std::expected<Places, std::string> open_places(const config::Configuration& configuration,
-                                               const Places& there, Shards& shards);
+                                               const Places& there, const PassedSockets& passed,
+                                               Shards& shards);
 
 }  // namespace vigil::app

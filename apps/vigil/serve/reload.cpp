@@ -45,9 +45,11 @@ void Conductor::ask_for(bool& what) {
 Task<> Conductor::maintain(Conductor* self) {
   self->maintaining_ = true;
   while (self->reload_ || self->reopen_) {
+    const bool reloads = std::exchange(self->reload_, false);
     // Where there is no memory for it, it is not done; all else goes on.
     try {
-      if (std::exchange(self->reload_, false)) {
+      if (reloads) {
+        self->supervisor_.reloading();
         auto reloading = self->reload();
         co_await std::move(reloading);
       }
@@ -57,6 +59,9 @@ Task<> Conductor::maintain(Conductor* self) {
       }
     } catch (const std::bad_alloc&) {
       Loop::current()->host().log("vigil serve: no memory to do what the signal asked for.");
+    }
+    if (reloads) {
+      self->say_ready();  // whatever came of it
     }
   }
   self->maintaining_ = false;
@@ -90,6 +95,7 @@ Task<> Conductor::reload() {
 // The message that says which of the two is there before the first is opened.
 Task<> Conductor::take_over(config::Reading reading) {
   config::Configuration& next = reading.configuration;
+  passed_.stand_in(next);
   Order order = &Worker::discard;
   auto settling = tell(this, &order);
   if (!settling) {

@@ -52,7 +52,12 @@ Task<> serve_with(Conductor* conductor) {
 }  // namespace
 
 Task<int> serve_sites(const config::Source* source, const config::Configuration* first,
-                      std::uint64_t descriptors) {
+                      std::uint64_t descriptors, const HandedDown* handed) {
+  PassedSockets passed;
+  if (const std::string unusable = passed.take(*handed); !unusable.empty()) {
+    complain(unusable);
+    co_return 1;
+  }
   auto signals = os::Signals::open({SIGTERM, SIGINT, SIGHUP, SIGUSR1});
   if (!signals) {
     complain("vigil serve: cannot take signals: " + reason(signals.error()) + ".");
@@ -66,7 +71,9 @@ Task<int> serve_sites(const config::Source* source, const config::Configuration*
   }
   const std::unique_ptr<StallWatcher> watcher = watch_for_stalls(first->program.values);
   Panel panel(watcher.get());
-  Conductor conductor(*source, *first, descriptors, std::move(*signals), panel, admin->status_at);
+  Supervisor supervisor(*handed);
+  const Conductor::Around around{*source, panel, passed, supervisor};
+  Conductor conductor(around, *first, descriptors, std::move(*signals), admin->status_at);
   auto whole = beside_admin(std::move(*admin), &panel, descriptors, &serve_with, &conductor);
   co_await std::move(whole);
   co_return conductor.failed() ? 1 : 0;
@@ -74,6 +81,7 @@ Task<int> serve_sites(const config::Source* source, const config::Configuration*
 
 int serve(const cli::Invocation& asked) {
   ignore_signals();
+  const HandedDown handed = take_handed_down(native_host());
   const std::uint64_t descriptors = raise_descriptor_limit();
   const config::Source source = config::source_of(asked);
   const auto first = config::begin(source);
@@ -85,7 +93,7 @@ int serve(const cli::Invocation& asked) {
   options.engine = settings.engine;
   options.spin = settings.spin;
   options.sqpoll = settings.sqpoll;
-  return vigil::run(std::move(options), &serve_sites, &source, &*first, descriptors);
+  return vigil::run(std::move(options), &serve_sites, &source, &*first, descriptors, &handed);
 }
 
 }  // namespace vigil::app

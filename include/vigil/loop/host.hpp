@@ -101,6 +101,13 @@ class Host {
   virtual void entropy(std::span<std::byte> fill) noexcept = 0;
   // The value of an environment variable; nothing if it is not set.
   virtual std::optional<std::string> environment(const char* name) = 0;
+  // The same, and takes it out: who is asked later, and a child, does not see it. Before there are
+  // other threads (unsetenv(3)). A host whose environment nobody inherits leaves it there.
+  virtual std::optional<std::string> take_environment(const char* name) {
+    return environment(name);
+  }
+  // The number by which others know this process (getpid(2)); 0: it has none.
+  virtual std::uint64_t process_number() noexcept { return 0; }
   // One line, without its newline, for the operator: what went wrong where no caller is left to be
   // told.
   virtual void log(std::string_view line) noexcept = 0;

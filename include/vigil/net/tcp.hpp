@@ -247,12 +247,14 @@ class TcpListener {
   TcpListener() noexcept = default;
   TcpListener(TcpListener&& other) noexcept
       : descriptor_(std::exchange(other.descriptor_, nullptr)),
-        share_(std::exchange(other.share_, nullptr)) {}
+        share_(std::exchange(other.share_, nullptr)),
+        adopted_(other.adopted_) {}
   TcpListener& operator=(TcpListener&& other) noexcept {
     if (this != &other) {
       close();
       descriptor_ = std::exchange(other.descriptor_, nullptr);
       share_ = std::exchange(other.share_, nullptr);
+      adopted_ = other.adopted_;
     }
     return *this;
   }
@@ -283,7 +285,8 @@ class TcpListener {
   // accepted. Who asks from now on is not answered (on a local path: refused), and is refused once
   // the listener is closed. So: refuse(), accept until nothing comes, close(), and nobody who was
   // let in is left without an answer. No effect on a listener whose connections another shard
-  // accepts. Errors: no_protocol_option where the system has nothing for it.
+  // accepts. Errors: no_protocol_option where the system has nothing for it, and for a listener
+  // that was adopted: whoever made its socket may go on with it, and would be deaf.
   Result<> refuse() noexcept;
   // Closes at once: who waits in the backlog is reset. Idempotent.
   void close() noexcept {
@@ -299,6 +302,10 @@ class TcpListener {
   NativeHandle release() noexcept {
     return Loop::current()->release(*std::exchange(descriptor_, nullptr));
   }
+  // Another handle of the same socket, closed on exec, which is the caller's: for a loop or process
+  // that is to accept from it as well (adopt it there). Not of a listener whose connections another
+  // shard accepts. Errors: EMFILE.
+  Result<NativeHandle> duplicate() noexcept;
   // The socket, for what vigil does not do itself. It stays the listener's.
   NativeHandle native_handle() noexcept {
     descriptor_->ready |= kShared;
@@ -316,6 +323,7 @@ class TcpListener {
 
   Descriptor* descriptor_ = nullptr;
   detail::ListenerShare* share_ = nullptr;
+  bool adopted_ = false;
 };
 
 class [[nodiscard("co_await it")]] TcpListener::Accept {

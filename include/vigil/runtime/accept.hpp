@@ -52,6 +52,16 @@ class Acceptors {
   static Result<std::unique_ptr<Acceptors>> open(Shards& shards, const Address& at,
                                                  ListenOptions options,
                                                  AcceptStrategy strategy) noexcept;
+  // The same with a listening stream socket that was made elsewhere (socket activation), which
+  // stays the caller's and may go on after this: nothing is bound, of `options` only `busy_poll`
+  // counts, and a drain does not refuse who comes, who waits for the next to accept. There is one
+  // socket, so both ways of `reuseport` are `exclusive`.
+  //
+  // Errors: not_a_socket, address_family_not_supported (neither TCP nor local), EMFILE; those of
+  // setsockopt(2).
+  static Result<std::unique_ptr<Acceptors>> adopt(Shards& shards, NativeHandle handle,
+                                                  ListenOptions options,
+                                                  AcceptStrategy strategy) noexcept;
   ~Acceptors();
   Acceptors(const Acceptors&) = delete;
   Acceptors& operator=(const Acceptors&) = delete;
@@ -76,6 +86,9 @@ class Acceptors {
   Acceptors(Shards& shards, const Address& at, AcceptStrategy strategy);
   Result<> listen(const Address& at, ListenOptions options);
   Result<> listen_as_group(const Address& at, ListenOptions options);
+  static Result<TcpListener> adopt_copy(NativeHandle handle, const ListenOptions& options);
+  Result<> share(TcpListener listener);
+  void tell_address();
   Place& least_loaded() noexcept;
   bool hand(NativeHandle handle);
   Task<Result<>> hand_out_all(Scope* scope, Drain* drain);
@@ -83,6 +96,7 @@ class Acceptors {
   Shards& shards_;
   const AcceptStrategy strategy_;
   Address address_;
+  bool adopted_ = false;
   TcpListener own_;  // handoff: the one that is accepted from
   std::vector<std::unique_ptr<Place>> places_;
 };

@@ -58,8 +58,25 @@ std::string read_file(const std::string& path) {
 }
 
 // In the child: what was asked for, then the program.
+// As a service manager does it: sockets from 3 on, and variables that say so to this process.
+void pass(const std::vector<int>& sockets) {
+  constexpr int kOutOfTheWay = 100;
+  std::vector<int> copies;
+  for (const int socket : sockets) {
+    copies.push_back(::fcntl(socket, F_DUPFD, kOutOfTheWay));
+  }
+  for (std::size_t i = 0; i != copies.size(); ++i) {
+    ::dup2(copies[i], STDERR_FILENO + 1 + static_cast<int>(i));
+  }
+}
+
 [[noreturn]] void become(const std::vector<std::string>& words, const StartOptions& options) {
-  test::start_afresh();
+  pass(options.passed);
+  test::start_afresh(static_cast<int>(options.passed.size()));
+  if (!options.passed.empty()) {
+    ::setenv("LISTEN_PID", std::to_string(::getpid()).c_str(), 1);
+    ::setenv("LISTEN_FDS", std::to_string(options.passed.size()).c_str(), 1);
+  }
   if (options.descriptors != 0) {
     const rlimit limit{options.descriptors, options.descriptors};
     ::setrlimit(RLIMIT_NOFILE, &limit);

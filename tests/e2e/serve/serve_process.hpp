@@ -44,6 +44,7 @@ struct StartOptions {
   std::uint64_t descriptors = 0;          // the limit of the process, soft and hard; 0: as here
   bool as_nobody = false;                 // drops root, if the test has it
   std::vector<std::string> wrapper = {};  // words before the program's
+  std::vector<int> passed = {};           // sockets that it finds from 3 on (sd_listen_fds(3))
 };
 
 // The program under test. Ends it when it goes.

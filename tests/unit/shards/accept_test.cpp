@@ -10,6 +10,7 @@
 #include "tests/support/peer.hpp"
 #include "tests/support/shards_fixture.hpp"
 #include "vigil/coro/offload.hpp"
+#include "vigil/net/udp.hpp"
 #include "vigil/runtime/accept.hpp"
 
 namespace vigil::test {
@@ -56,17 +57,32 @@ Task<> serve_while(Scope& scope, Shards* shards, Acceptors* acceptors, Clients c
   scope.cancel();
 }
 
+using Opened = Result<std::unique_ptr<Acceptors>>;
+
+Opened opened(Shards& shards, AcceptStrategy how) {
+  return Acceptors::open(shards, Address::parse("127.0.0.1:0").value(), {}, how);
+}
+
+// With a socket of which somebody else has another handle.
+Opened adopted(Shards& shards, AcceptStrategy how) {
+  auto elsewhere = TcpListener::listen(Address::parse("127.0.0.1:0").value());
+  EXPECT_TRUE(elsewhere);
+  return Acceptors::adopt(shards, elsewhere->native_handle(), {}, how);
+}
+
 // Runs `clients` on a thread beside an echo on three shards.
-void with_echo(AcceptStrategy strategy, Clients clients, unsigned count = 3) {
+void with_echo(AcceptStrategy strategy, Clients clients, unsigned count = 3,
+               Opened (*open)(Shards&, AcceptStrategy) = &opened) {
   run_shards(
       {.count = count},
-      [](Shards& shards, AcceptStrategy how, Clients each) -> Task<> {
-        auto acceptors = Acceptors::open(shards, Address::parse("127.0.0.1:0").value(), {}, how);
+      [](Shards& shards, AcceptStrategy how, Clients each,
+         Opened (*make)(Shards&, AcceptStrategy)) -> Task<> {
+        auto acceptors = make(shards, how);
         CO_ASSERT_OK(acceptors);
         auto all = scoped(&serve_while, &shards, acceptors->get(), each);
         co_await std::move(all);
       },
-      strategy, clients);
+      strategy, clients, open);
 }
 
 // Connections that stay, each with its own words.
@@ -93,6 +109,22 @@ TEST_P(Accepting, AnswersEveryConnectionOnSomeShard) {
     EXPECT_EQ(accepted, 300u);
     EXPECT_EQ(live, 300u);
   });
+}
+
+TEST_P(Accepting, AnswersEveryConnectionOfASocketThatWasMadeElsewhere) {
+  with_echo(
+      GetParam(),
+      [](const Acceptors* acceptors) {
+        const std::vector<Peer> peers = connect(*acceptors, 100);
+        std::uint64_t accepted = 0;
+        for (const AcceptFigures& figures : acceptors->figures()) {
+          accepted += figures.accepted;
+        }
+        EXPECT_EQ(accepted, 100u);
+        const bool one = acceptors->strategy() == AcceptStrategy::exclusive;
+        EXPECT_TRUE(one || acceptors->strategy() == AcceptStrategy::handoff);
+      },
+      3, &adopted);
 }
 
 INSTANTIATE_TEST_SUITE_P(With, Accepting,
@@ -187,6 +219,39 @@ TEST(Accept, TakesNoPortThatAnotherGroupHas) {
     const auto meant =
         Acceptors::open(shards, taken, {.reuse_port = true}, AcceptStrategy::reuseport);
     EXPECT_TRUE(meant);
+  });
+}
+
+// Whoever has the other handle goes on with it, and must not be deaf.
+TEST(Accept, DoesNotRefuseOnASocketThatWasMadeElsewhere) {
+  run_shards({.count = 1}, [](Shards& shards) -> Task<> {
+    auto elsewhere = TcpListener::listen(Address::parse("127.0.0.1:0").value());
+    CO_ASSERT_OK(elsewhere);
+    {
+      auto acceptors =
+          Acceptors::adopt(shards, elsewhere->native_handle(), {}, AcceptStrategy::reuseport);
+      CO_ASSERT_OK(acceptors);
+      auto listener = (*acceptors)->take();
+      CO_ASSERT_OK(listener);
+      EXPECT_EQ(listener->refuse().error(), std::errc::no_protocol_option);
+      listener->close();
+    }
+    auto connecting = TcpStream::connect(elsewhere->local_address().value());
+    const auto client = co_await std::move(connecting);
+    EXPECT_TRUE(client);
+    auto accepted = co_await elsewhere->accept();
+    EXPECT_TRUE(accepted);
+  });
+}
+
+TEST(Accept, AdoptsNothingButAListener) {
+  run_shards({.count = 1}, [](Shards& shards) -> Task<> {
+    auto datagrams = UdpSocket::bind(Address::parse("127.0.0.1:0").value());
+    CO_ASSERT_OK(datagrams);
+    const auto refused =
+        Acceptors::adopt(shards, datagrams->native_handle(), {}, AcceptStrategy::exclusive);
+    CO_ASSERT_TRUE(!refused);
+    EXPECT_EQ(refused.error(), std::errc::not_a_socket);
   });
 }
 

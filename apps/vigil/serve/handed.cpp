@@ -1,0 +1,148 @@
+// Sockets that were passed, and the variables that tell of them.
+#include "serve/handed.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <limits>
+#include <optional>
+
+#include "vigil/loop/loop.hpp"
+#include "vigil/net/tcp.hpp"
+#include "vigil/runtime/explain.hpp"
+
+namespace vigil::app {
+namespace {
+
+constexpr NativeHandle kFirstPassed = 3;  // SD_LISTEN_FDS_START
+
+std::optional<std::uint64_t> number_in(const std::optional<std::string>& text) noexcept {
+  std::uint64_t number = 0;
+  if (!text || text->empty()) {
+    return std::nullopt;
+  }
+  const char* const end = text->data() + text->size();
+  const auto read = std::from_chars(text->data(), end, number);
+  return read.ec == std::errc() && read.ptr == end ? std::optional(number) : std::nullopt;
+}
+
+std::vector<std::string> split(std::string_view names) {
+  std::vector<std::string> all;
+  for (;;) {
+    const std::size_t end = names.find(':');
+    all.emplace_back(names.substr(0, end));
+    if (end == std::string_view::npos) {
+      return all;
+    }
+    names.remove_prefix(end + 1);
+  }
+}
+
+}  // namespace
+
+HandedDown take_handed_down(Host& host) {
+  HandedDown handed;
+  handed.process = host.process_number();
+  const auto listener = number_in(host.take_environment("LISTEN_PID"));
+  const auto sockets = number_in(host.take_environment("LISTEN_FDS"));
+  const auto names = host.take_environment("LISTEN_FDNAMES");
+  static_cast<void>(host.take_environment("LISTEN_PIDFDID"));
+  if (listener && *listener == handed.process) {
+    constexpr std::uint64_t kMost = std::numeric_limits<NativeHandle>::max() - kFirstPassed;
+    handed.sockets = std::min(sockets.value_or(0), kMost);
+    handed.names = split(names.value_or(""));
+  }
+  handed.notify = host.take_environment("NOTIFY_SOCKET").value_or("");
+  const auto watched = host.take_environment("WATCHDOG_PID");
+  const auto micros = number_in(host.take_environment("WATCHDOG_USEC"));
+  const bool for_this = !watched || number_in(watched) == handed.process;
+  constexpr std::uint64_t kLongest = kForever.count() / 1000;
+  if (for_this && micros && *micros < kLongest) {
+    handed.watchdog = std::chrono::microseconds(*micros);
+  }
+  return handed;
+}
+
+PassedSockets::~PassedSockets() {
+  for (const Passed& each : all_) {
+    Loop::current()->syscalls().close(each.handle);
+  }
+}
+
+std::string PassedSockets::take(const HandedDown& handed) {
+  for (std::uint64_t i = 0; i != handed.sockets; ++i) {
+    const auto handle = kFirstPassed + static_cast<NativeHandle>(i);
+    std::string why = take_one(handle, i < handed.names.size() ? handed.names[i] : "");
+    if (!why.empty()) {
+      return why;
+    }
+  }
+  return {};
+}
+
+std::string PassedSockets::take_one(NativeHandle handle, std::string name) {
+  name += (name.empty() ? "descriptor " : " (descriptor ") + std::to_string(handle) +
+          (name.empty() ? "" : ")");
+  const std::string refused = "vigil serve: cannot use the socket that was passed as " + name;
+  auto listener = TcpListener::adopt(handle);
+  if (!listener && listener.error() == std::errc::not_a_socket) {
+    return refused + ": it is no stream socket that listens. Pass it by ListenStream=.";
+  }
+  if (!listener) {
+    return refused + ": " + reason(listener.error()) + ".";
+  }
+  const auto address = listener->local_address();
+  const auto endpoint = address && !address->empty()
+                            ? cli::parse_endpoint(address->text())
+                            : cli::Parsed<cli::Endpoint>(std::unexpected("no such address"));
+  if (!endpoint) {
+    return refused + ": it is neither TCP nor local. Pass it by ListenStream=.";
+  }
+  if (find(*address) != kNoHandle) {
+    return refused + ": another one is bound to " + address->text() + " as well. Pass one of them.";
+  }
+  all_.push_back({.name = name, .address = *address, .endpoint = *endpoint});
+  const auto copy = listener->duplicate();
+  if (!copy) {
+    all_.pop_back();
+    return refused + ": " + reason(copy.error()) + ".";
+  }
+  all_.back().handle = *copy;
+  return {};
+}
+
+NativeHandle PassedSockets::find(const Address& address) const noexcept {
+  const auto found = std::ranges::find(all_, address, &Passed::address);
+  return found == all_.end() ? kNoHandle : found->handle;
+}
+
+void PassedSockets::stand_in(config::Configuration& configuration) const {
+  const config::Setting& listen = *configuration.program.find("listen");
+  const bool named = listen.from != config::From::initial || listen.texts.empty();
+  if (all_.empty() || named || configuration.listeners.empty()) {
+    return;
+  }
+  config::Part like = std::move(configuration.listeners.front());
+  configuration.listeners.clear();
+  for (const Passed& each : all_) {
+    like.values.listen = {each.endpoint};
+    configuration.listeners.push_back(like);
+  }
+}
+
+std::vector<std::string> PassedSockets::unused(const config::Configuration& configuration) const {
+  std::vector<std::string> sentences;
+  for (const Passed& each : all_) {
+    const auto uses = [&](const config::Part& part) {
+      const auto address = Address::parse(cli::endpoint_text(part.values.listen.front()));
+      return address && *address == each.address;
+    };
+    if (std::ranges::none_of(configuration.listeners, uses)) {
+      sentences.push_back("vigil serve: nobody accepts from the socket that was passed as " +
+                          each.name + ". Name its address (--listen " +
+                          cli::endpoint_text(each.endpoint) + "), or do not pass it.");
+    }
+  }
+  return sentences;
+}
+
+}  // namespace vigil::app

@@ -1,0 +1,64 @@
+// What a service manager hands down with the start of the program, by the protocols of
+// sd_listen_fds(3), sd_notify(3) and sd_watchdog_enabled(3): nothing of it needs systemd itself.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/configuration.hpp"
+#include "vigil/base/handle.hpp"
+#include "vigil/loop/host.hpp"
+#include "vigil/net/address.hpp"
+
+namespace vigil::app {
+
+// As the environment says it. All empty: nobody looks after this process.
+struct HandedDown {
+  std::uint64_t sockets = 0;       // that many descriptors, from 3 on
+  std::vector<std::string> names;  // of them, as far as they have some
+  std::string notify;              // where words go: a path, or "@" and an abstract name
+  Nanos watchdog{};                // a word is expected at least so often; zero: none is
+  std::uint64_t process = 0;       // the number of this one
+};
+
+// Takes the variables out of the environment, those that are meant for another process, too. Before
+// there are other threads.
+HandedDown take_handed_down(Host& host);
+
+// The listening sockets that were passed, for as long as the program runs: a reload may come back
+// to one, and systemd goes on with them afterwards. Shard 0's.
+class PassedSockets {
+ public:
+  PassedSockets() = default;
+  ~PassedSockets();
+  PassedSockets(const PassedSockets&) = delete;
+  PassedSockets& operator=(const PassedSockets&) = delete;
+
+  // Takes them over: their own numbers are free then, and what it has closes on exec. What can
+  // never be used is in the way, as a whole sentence, or nothing.
+  std::string take(const HandedDown& handed);
+  // How many descriptors this has.
+  std::uint64_t size() const noexcept { return all_.size(); }
+
+  // The socket that is bound to `address`; kNoHandle: there is none. It stays this object's.
+  NativeHandle find(const Address& address) const noexcept;
+  // Where nobody named a place to listen at, these are the places.
+  void stand_in(config::Configuration& configuration) const;
+  // A sentence for each that no listener of `configuration` uses.
+  std::vector<std::string> unused(const config::Configuration& configuration) const;
+
+ private:
+  struct Passed {
+    std::string name;  // "web.socket (127.0.0.1:80)"
+    Address address;
+    cli::Endpoint endpoint;
+    NativeHandle handle = kNoHandle;
+  };
+  std::string take_one(NativeHandle handle, std::string name);
+
+  std::vector<Passed> all_;
+};
+
+}  // namespace vigil::app
