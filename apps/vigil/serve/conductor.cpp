@@ -186,6 +186,9 @@ void Conductor::start(Plan& plan) {
     cannot_begin(started.error());
   }
   started_ = !failed_;
+  if (started_) {
+    do_what_is_asked();
+  }
 }
 
 // Not after the word that it ends.

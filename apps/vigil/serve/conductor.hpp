@@ -109,6 +109,7 @@ class Conductor {
 
   // reload.cpp: what SIGHUP and SIGUSR1 ask for, one after the other.
   void ask_for(bool& what);
+  void do_what_is_asked();
   static Task<> maintain(Conductor* self);
   Task<> reload();
   Task<> reopen_log();

@@ -31,13 +31,21 @@ std::string without_name(std::string_view sentence) {
 
 }  // namespace
 
+// What is asked for before all has begun is seen then, and what is while something else is done,
+// after that.
 void Conductor::ask_for(bool& what) {
   what = true;
-  if (maintaining_ || helpers_ == nullptr) {
-    return;  // it is seen after what is being done
+  if (started_) {
+    do_what_is_asked();
+  }
+}
+
+void Conductor::do_what_is_asked() {
+  if (maintaining_ || !(reload_ || reopen_)) {
+    return;
   }
   if (const auto spawned = helpers_->spawn(&Conductor::maintain, this); !spawned) {
-    what = false;
+    reload_ = reopen_ = false;
     complain("vigil serve: cannot do what the signal asks for: " + reason(spawned.error()) + ".");
   }
 }

@@ -300,5 +300,26 @@ TEST_F(Reload, of_the_log_that_fails_writes_the_old_file_on) {
   EXPECT_EQ(std::ranges::count(content_of(at.path("moved/log")), '\n'), 1);
 }
 
+// A signal that came while the server said where it listens was heard before it had its log, and
+// lost. Here it has no room on its standard output to say so.
+TEST_F(Reload, of_the_log_asked_for_at_the_start_comes_when_all_has_begun) {
+  at.write("site/a", "content");
+  at.write("logs/log", "");
+  at.write("vigil.toml", "listen = \"unix:" + at.path("socket") + "\"\ndirectory = \"" +
+                             at.path("site") + "\"\nlog_file = \"" + at.path("logs/log") + "\"\n");
+  StartOptions full;
+  full.wrapper = {"/bin/sh", "-c", "head -c 65536 /dev/zero && exec \"$0\" \"$@\""};
+  server.emplace(std::vector<std::string>{"serve", "--config", at.path("vigil.toml")}, full);
+  EXPECT_TRUE(eventually([&] { return std::filesystem::exists(at.path("socket")); }));
+  std::filesystem::rename(at.path("logs"), at.path("moved"));
+  server->signal(SIGUSR1);
+  EXPECT_EQ(server->errors(), "");
+  server->await_port();
+  EXPECT_TRUE(eventually([&] { return server->errors().ends_with("written on.\n"); }))
+      << server->errors();
+  server->signal(SIGTERM);
+  EXPECT_EQ(server->wait(5s).status, 0);
+}
+
 }  // namespace
 }  // namespace vigil::e2e
