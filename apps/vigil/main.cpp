@@ -49,6 +49,9 @@ int run(const vigil::cli::Invocation& asked) {
   if (asked.command->name == "dump") {
     return app::dump_server(asked.settings);
   }
+  if (asked.command->name == "explain") {
+    return app::explain_connection(asked.settings);
+  }
   return asked.command->name == "config" ? config::print(asked) : app::serve(asked);
 }
 

@@ -84,6 +84,7 @@ class SimSyscalls final : public Syscalls {
       case Opcode::option:
       case Opcode::local_name:
       case Opcode::peer_name:
+      case Opcode::socket_queues:
       case Opcode::adopt:
         return socket_operation(process, op);
       case Opcode::pipe:

@@ -239,6 +239,8 @@ std::int32_t socket_operation(Process& process, Op& op) noexcept {
     case Opcode::local_name:
     case Opcode::peer_name:
       return name_of(process, op);
+    case Opcode::socket_queues:
+      return process.socket_queues(op.on->handle, *reinterpret_cast<SocketQueues*>(op.data));
     case Opcode::adopt:
       return adopt(process, *reinterpret_cast<AdoptArgs*>(op.data));
     default:

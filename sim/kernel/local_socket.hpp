@@ -31,6 +31,7 @@ class LocalSocket final : public Socket {
   std::int64_t send(Parts& from, const Message& message) override;
   std::int64_t receive(Parts& to, Message& message) noexcept override;
   int option(int level, int option, void* value) noexcept override;
+  int queues(SocketQueues& out) const noexcept override;
 
   // The machine lost power.
   void vanish() noexcept;

@@ -30,6 +30,7 @@
 #include <vector>
 
 #include "kernel/file.hpp"
+#include "vigil/loop/arguments.hpp"
 
 namespace vigil::sim {
 
@@ -156,6 +157,8 @@ class Process {
   std::int32_t getpeername(int fd, sockaddr* address, socklen_t* size) noexcept;
   std::int32_t setsockopt(int fd, int level, int name, const void* value, socklen_t size) noexcept;
   std::int32_t getsockopt(int fd, int level, int name, void* value, socklen_t* size) noexcept;
+  // ioctl(2): SIOCINQ and SIOCOUTQ, and TCP_INFO.
+  std::int32_t socket_queues(int fd, SocketQueues& out) const noexcept;
   // flags: MSG_PEEK, MSG_TRUNC; MSG_NOSIGNAL (else EPIPE raises SIGPIPE).
   std::int64_t recv(int fd, std::span<std::byte> to, int flags) noexcept;
   std::int64_t send(int fd, std::span<const std::byte> from, int flags) noexcept;

@@ -11,6 +11,7 @@
 
 #include "kernel/file.hpp"
 #include "kernel/parts.hpp"
+#include "vigil/loop/arguments.hpp"
 
 namespace vigil::sim {
 
@@ -51,6 +52,8 @@ class Socket : public File {
   virtual int set_option(int level, int option, const void* value, socklen_t size) noexcept;
   // Into `value`, which has room for 16 bytes; the size, or -errno.
   virtual int option(int level, int option, void* value) noexcept;
+  // What SIOCINQ, SIOCOUTQ and TCP_INFO tell.
+  virtual int queues(SocketQueues& /*out*/) const noexcept { return -EOPNOTSUPP; }
 
   Socket* socket() noexcept final { return this; }
   std::int64_t read(std::span<std::byte> to) noexcept override;

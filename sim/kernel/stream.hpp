@@ -26,6 +26,7 @@ class StreamSocket final : public Socket {
   std::int64_t receive(Parts& to, Message& message) noexcept override;
   int set_option(int level, int option, const void* value, socklen_t size) noexcept override;
   int option(int level, int option, void* value) noexcept override;
+  int queues(SocketQueues& out) const noexcept override;
 
   // The machine lost power: the end is gone.
   void lost() noexcept { tcp_ = nullptr; }

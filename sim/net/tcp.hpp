@@ -25,6 +25,7 @@
 #include "kernel/ports.hpp"
 #include "net/segment.hpp"
 #include "net/wires.hpp"
+#include "vigil/loop/arguments.hpp"
 
 namespace vigil::sim {
 
@@ -81,6 +82,7 @@ class Tcp : public PortUser {
   // The file is gone: what was sent goes on, and `this` ends itself. `reset`: SO_LINGER of no time.
   void close(bool reset) noexcept;
   std::uint32_t ready() const noexcept;
+  void queues(SocketQueues& out) const noexcept;
   int take_error() noexcept { return std::exchange(error, 0); }
   void set_keep_alive(bool on);
   void set_cork(bool on);

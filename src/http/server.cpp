@@ -152,9 +152,6 @@ bool Server::State::too_slow(const Work::Rate& rate) const noexcept {
          seconds * static_cast<double>(options.limits.minimum_rate);
 }
 
-namespace {
-
-// What a write still has to send.
 std::uint64_t left_of(const Op& op) noexcept {
   switch (op.code) {
     case Opcode::send_file:
@@ -170,8 +167,6 @@ std::uint64_t left_of(const Op& op) noexcept {
       return op.size;
   }
 }
-
-}  // namespace
 
 void Server::State::sweep_writing(Session& session) noexcept {
   const Op* op = session.stream.descriptor()->writer;

@@ -92,6 +92,9 @@ class Peer {
 // nobody else sees them, and the connection stays where it is, among the idle. Only what waits with
 // a request under way stands among the active.
 struct Session {
+  // For who looks from outside.
+  ConnectionView view() const;
+
   Session(TcpStream connection, Server::State& state) noexcept;
   ~Session();
   Session(const Session&) = delete;
@@ -225,6 +228,9 @@ class Server::State : private Timer {
   Instant wall_until_{};
   std::int64_t wall_seconds_ = 0;
 };
+
+// What a write still has to send.
+std::uint64_t left_of(const Op& op) noexcept;
 
 // The life of a connection, as coroutines.
 class SessionRun {

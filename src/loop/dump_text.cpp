@@ -69,6 +69,7 @@ class Reader {
     tasks_.emplace(record.self, dump_.tasks.size() - 1);
     innermost_.back() = record.scope;
     task.awaits.push_back(record.where);
+    task.frames.push_back(reinterpret_cast<std::uintptr_t>(record.self));
     task.state = record.state;
     task.code = record.code;
     task.cancelled = record.cancelled;

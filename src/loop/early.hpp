@@ -54,6 +54,16 @@ inline void drop_early(Buffers& buffers, Descriptor& descriptor) noexcept {
   }
 }
 
+// How many bytes of a stream are early.
+inline std::uint64_t early_bytes(const Descriptor& descriptor) noexcept {
+  std::uint64_t bytes = 0;
+  auto* piece = static_cast<const Early*>(descriptor.early != 0 ? descriptor.early_first : nullptr);
+  for (std::uint32_t i = 0; i != descriptor.early; ++i, piece = piece->next) {
+    bytes += piece->to - piece->from;
+  }
+  return bytes;
+}
+
 // Puts copies of `bytes` behind what is early. 0 or -ENOBUFS: then the rest is not there.
 inline std::int32_t keep_early(Buffers& buffers, Descriptor& descriptor, ByteView bytes) noexcept {
   while (!bytes.empty()) {

@@ -13,6 +13,7 @@
 #include <cstring>
 
 #include "loop/operations.hpp"
+#include "loop/socket_queues.hpp"
 #include "vigil/loop/descriptor.hpp"
 
 namespace vigil {
@@ -369,6 +370,8 @@ std::int32_t perform_socket(Op& op) noexcept {
       return name_of(op, false);
     case Opcode::peer_name:
       return name_of(op, true);
+    case Opcode::socket_queues:
+      return look_at_queues(op.on->handle, *reinterpret_cast<SocketQueues*>(op.data));
     case Opcode::adopt:
       return adopt(*reinterpret_cast<AdoptArgs*>(op.data));
     default:

@@ -42,6 +42,7 @@ class NativeSyscalls final : public Syscalls {
       case Opcode::option:
       case Opcode::local_name:
       case Opcode::peer_name:
+      case Opcode::socket_queues:
       case Opcode::adopt:
         return perform_socket(op);
       case Opcode::pipe:

@@ -2,14 +2,17 @@
 #include "admin/answer.hpp"
 
 #include <array>
+#include <optional>
 #include <string_view>
 
 #include "admin/dump.hpp"
+#include "admin/explain.hpp"
 #include "admin/json.hpp"
 #include "admin/metrics.hpp"
 #include "admin/page.hpp"
 #include "admin/process.hpp"
 #include "vigil/coro/offload.hpp"
+#include "vigil/http/fields.hpp"
 #include "vigil/loop/loop.hpp"
 #include "vigil/net/address.hpp"
 
@@ -73,6 +76,29 @@ Task<Said> say_dump(AdminService& service, std::string_view type,
   co_return Said{.type = type, .text = as(*loops)};
 }
 
+// Of "peer=127.0.0.1:53412", percent-encoded; nothing if it names no peer.
+std::optional<PeerName> peer_asked_for(std::optional<std::string_view> query) {
+  constexpr std::string_view kKey = "peer=";
+  std::array<char, 128> room;
+  if (!query || !query->starts_with(kKey)) {
+    return std::nullopt;
+  }
+  const auto size = http::percent_decode(query->substr(kKey.size()), room);
+  return size ? peer_name(std::string_view(room.data(), *size)) : std::nullopt;
+}
+
+Task<Said> say_where(AdminService& service, std::optional<std::string_view> query, bool json) {
+  const auto name = peer_asked_for(query);
+  if (!name) {
+    co_return Said{.status = 400, .text = std::string(kNoPeerName) + "\n"};
+  }
+  auto explaining = explain(service.panel, *name, json);
+  Explained explained = co_await std::move(explaining);
+  co_return Said{.status = explained.found ? 200u : 404u,
+                 .type = json ? "application/json" : "text/plain; charset=utf-8",
+                 .text = std::move(explained.text)};
+}
+
 struct Route {
   std::string_view path;
   Task<Said> (*answer)(AdminService& service);
@@ -118,6 +144,10 @@ constexpr std::array kRoutes{
           true},
 };
 
+// What takes a question, for the owner.
+constexpr std::string_view kExplain = "/explain";
+constexpr std::string_view kExplainJson = "/explain.json";
+
 Task<Said> route(const http::RequestHead& request, AdminService& service) {
   if (request.method() != http::Method::get && request.method() != http::Method::head) {
     co_return Said{.status = 405, .text = "only GET and HEAD are answered here\n"};
@@ -131,11 +161,19 @@ Task<Said> route(const http::RequestHead& request, AdminService& service) {
       co_return co_await std::move(answering);
     }
   }
+  const bool json = request.path() == kExplainJson;
+  if (service.to_owner && (json || request.path() == kExplain)) {
+    auto saying = say_where(service, request.query(), json);
+    co_return co_await std::move(saying);
+  }
   Said unknown{.status = 404, .text = "there is nothing here; there is:\n"};
   for (const Route& each : kRoutes) {
     if (service.to_owner || !each.for_owner) {
       unknown.text.append(each.path).append("\n");
     }
+  }
+  if (service.to_owner) {
+    unknown.text += "/explain?peer=127.0.0.1:53412\n/explain.json?peer=127.0.0.1:53412\n";
   }
   co_return unknown;
 }

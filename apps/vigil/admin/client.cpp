@@ -16,7 +16,7 @@ namespace {
 // A server whose admin loop does not answer in this time is not there.
 constexpr Nanos kPatience = std::chrono::seconds(5);
 
-Task<Result<std::string>> ask(std::string path, std::string target) {
+Task<Result<AdminAnswer>> ask(std::string path, std::string target) {
   const auto address = Address::local(path);
   if (!address) {
     co_return std::unexpected(address.error());
@@ -31,11 +31,15 @@ Task<Result<std::string>> ask(std::string path, std::string target) {
   if (!head) {
     co_return std::unexpected(head.error());
   }
-  if ((*head)->status() != 200) {
-    co_return error(std::errc::bad_message);
-  }
+  AdminAnswer answer;
+  answer.status = (*head)->status();
   auto reading = connection->read_all();
-  co_return co_await std::move(reading);
+  auto text = co_await std::move(reading);
+  if (!text) {
+    co_return std::unexpected(text.error());
+  }
+  answer.text = std::move(*text);
+  co_return answer;
 }
 
 Task<std::vector<std::string>> sockets_in(std::string directory) {
@@ -64,7 +68,7 @@ Task<std::vector<std::string>> sockets_in(std::string directory) {
 
 }  // namespace
 
-Task<std::expected<std::string, std::string>> ask_admin(std::string path, std::string target) {
+Task<std::expected<AdminAnswer, std::string>> query_admin(std::string path, std::string target) {
   auto asking = timeout(kPatience, ask(path, std::move(target)));
   auto said = co_await std::move(asking);
   if (!said) {
@@ -72,6 +76,19 @@ Task<std::expected<std::string, std::string>> ask_admin(std::string path, std::s
                               " does not answer: " + reason(said.error()) + ".");
   }
   co_return std::move(*said);
+}
+
+Task<std::expected<std::string, std::string>> ask_admin(std::string path, std::string target) {
+  auto asking = query_admin(path, std::move(target));
+  auto said = co_await std::move(asking);
+  if (said && said->status != 200) {
+    co_return std::unexpected("the server at " + path + " does not answer: " +
+                              reason(std::make_error_code(std::errc::bad_message)) + ".");
+  }
+  if (!said) {
+    co_return std::unexpected(std::move(said.error()));
+  }
+  co_return std::move(said->text);
 }
 
 Task<std::vector<Running>> find_running() {

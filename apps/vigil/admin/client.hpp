@@ -14,6 +14,13 @@ namespace vigil::app {
 // What stands behind a target GET at the socket. The failure is the rest of a sentence: why not.
 Task<std::expected<std::string, std::string>> ask_admin(std::string path, std::string target);
 
+// The same for a target that may be answered with another status than 200.
+struct AdminAnswer {
+  unsigned status = 0;
+  std::string text;
+};
+Task<std::expected<AdminAnswer, std::string>> query_admin(std::string path, std::string target);
+
 // A server that runs here.
 struct Running {
   std::string path;  // of its admin socket

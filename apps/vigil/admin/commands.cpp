@@ -1,4 +1,4 @@
-// `vigil list`, `vigil top` and `vigil dump`.
+// `vigil list`, `vigil top`, `vigil dump` and `vigil explain`.
 #include "admin/commands.hpp"
 
 #include <algorithm>
@@ -6,7 +6,9 @@
 #include <cstdio>
 
 #include "admin/client.hpp"
+#include "admin/explain.hpp"
 #include "admin/table.hpp"
+#include "site/target.hpp"
 #include "vigil/coro/sleep.hpp"
 #include "vigil/os/pipe.hpp"
 #include "vigil/runtime/explain.hpp"
@@ -131,7 +133,40 @@ Task<int> dump(const cli::Settings* settings) {
   co_return heard ? 0 : 1;
 }
 
+// What the server says of a peer that is not there comes as a sentence, and is the failure.
+Task<int> explain_peer(const cli::Settings* settings) {
+  if (!peer_name(settings->peer)) {
+    complain("explain", std::string(kNoPeerName));
+    co_return 1;
+  }
+  auto finding = find_socket(settings->target);
+  auto path = co_await std::move(finding);
+  if (!path) {
+    complain("explain", path.error());
+    co_return 1;
+  }
+  std::string target = settings->json ? "/explain.json?peer=" : "/explain?peer=";
+  site::append_encoded(target, settings->peer);
+  auto asking = query_admin(*path, target);
+  auto said = co_await std::move(asking);
+  if (!said) {
+    complain("explain", said.error());
+    co_return 1;
+  }
+  if (said->status == 200 || settings->json) {
+    auto saying = say(said->text);
+    const bool heard = co_await std::move(saying);
+    co_return heard && said->status == 200 ? 0 : 1;
+  }
+  complain("explain", said->text.substr(0, said->text.find('\n')));
+  co_return 1;
+}
+
 }  // namespace
+
+int explain_connection(const cli::Settings& settings) {
+  return run(LoopOptions{}, &explain_peer, &settings);
+}
 
 int dump_server(const cli::Settings& settings) { return run(LoopOptions{}, &dump, &settings); }
 

@@ -1,4 +1,5 @@
-// `vigil list`, `vigil top` and `vigil dump`: what runs here, what it does, what it waits for.
+// `vigil list`, `vigil top`, `vigil dump` and `vigil explain`: what runs here, what it does, what
+// it waits for, and where one connection's bytes are.
 #pragma once
 
 #include "cli/help.hpp"
@@ -10,5 +11,6 @@ namespace vigil::app {
 int list_servers(const cli::Settings& settings, const cli::Screen& screen);
 int watch_servers(const cli::Settings& settings, const cli::Screen& screen);
 int dump_server(const cli::Settings& settings);
+int explain_connection(const cli::Settings& settings);
 
 }  // namespace vigil::app

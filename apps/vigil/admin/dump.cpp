@@ -89,6 +89,10 @@ std::string as_text(const std::vector<LoopDump>& loops) {
   return out;
 }
 
+std::string as_json(const Dump::Task& task) {
+  return object(task).dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 std::string as_json(const std::vector<LoopDump>& loops) {
   Json all = Json::array();
   for (const LoopDump& loop : loops) {

@@ -11,5 +11,6 @@ namespace vigil::app {
 std::string as_text(const std::vector<LoopDump>& loops);
 // On one line, without its end. Names are interface: docs/admin.md.
 std::string as_json(const std::vector<LoopDump>& loops);
+std::string as_json(const Dump::Task& task);
 
 }  // namespace vigil::app

@@ -1,6 +1,9 @@
 // Copies of figures, under a lock that their owners take when they come and go.
 #include "admin/panel.hpp"
 
+#include <condition_variable>
+#include <exception>
+#include <memory>
 #include <utility>
 
 #include "vigil/base/version.hpp"
@@ -59,6 +62,87 @@ Snapshot Panel::snapshot() const {
                                .shards = listener.acceptors->figures()});
   }
   return taken;
+}
+
+// ---- Asking the shards. ----
+
+namespace {
+
+// Who asks may have stopped waiting when the last shard answers.
+struct Heard {
+  std::mutex mutex;
+  std::condition_variable news;
+  std::optional<Panel::Told> told;
+  std::vector<unsigned> silent;
+};
+
+}  // namespace
+
+// A letter of its own to each loop, which ends where that loop does, if it never turned.
+struct Panel::Question : Op {
+  const Panel* panel = nullptr;
+  NativeHandle handle = kNoHandle;
+  unsigned shard = 0;
+  std::shared_ptr<Heard> heard;
+
+  static void arrived(Op& op) noexcept {
+    const std::unique_ptr<Question> self(&static_cast<Question&>(op));
+    if (op.result < 0) {
+      return;
+    }
+    std::optional<http::ConnectionView> view;
+    try {
+      view = self->panel->look_here(self->shard, self->handle);
+    } catch (const std::exception&) {
+      return;  // no memory for the answer: there is none
+    }
+    const std::scoped_lock lock(self->heard->mutex);
+    std::erase(self->heard->silent, self->shard);
+    if (view) {
+      self->heard->told = Told{self->shard, std::move(*view)};
+    }
+    self->heard->news.notify_one();
+  }
+};
+
+// On the shard's own thread: its server is there for as long as this runs, or it is not shown.
+std::optional<http::ConnectionView> Panel::look_here(unsigned shard, NativeHandle handle) const {
+  const http::Server* server = nullptr;
+  {
+    const std::scoped_lock lock(mutex_);
+    server = shards_[shard].server;
+  }
+  return server != nullptr ? server->look_at(handle) : std::nullopt;
+}
+
+Panel::Answers Panel::ask_for(NativeHandle handle, Nanos at_most) const {
+  const auto heard = std::make_shared<Heard>();
+  {
+    // A loop outlives its being shown, so it is there to be written to.
+    const std::scoped_lock lock(mutex_);
+    std::vector<std::unique_ptr<Question>> letters(shards_.size());
+    for (unsigned number = 0; number != shards_.size(); ++number) {
+      if (shards_[number].loop != nullptr) {
+        letters[number] = std::make_unique<Question>();
+        Question& letter = *letters[number];
+        letter.code = Opcode::letter;
+        letter.complete = &Question::arrived;
+        letter.panel = this;
+        letter.handle = handle;
+        letter.shard = number;
+        letter.heard = heard;
+        heard->silent.push_back(number);
+      }
+    }
+    for (unsigned number = 0; number != shards_.size(); ++number) {
+      if (letters[number]) {
+        shards_[number].loop->post(*letters[number].release());
+      }
+    }
+  }
+  std::unique_lock lock(heard->mutex);
+  heard->news.wait_for(lock, at_most, [&] { return heard->told || heard->silent.empty(); });
+  return {heard->told, heard->silent};
 }
 
 }  // namespace vigil::app

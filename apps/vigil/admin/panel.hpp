@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -59,12 +60,12 @@ struct Snapshot {
   std::vector<ListenerSnapshot> listeners;
 };
 
-// Any thread: those who have figures leave before the figures do, and nobody is asked anything, so
-// that a shard that is stuck can be looked at, too.
+// Any thread: those who have figures leave before the figures do. For figures nobody is asked
+// anything, so that a shard that is stuck can be looked at, too.
 class Panel {
  public:
   struct Shard {
-    const Loop* loop = nullptr;
+    Loop* loop = nullptr;
     const http::Server* server = nullptr;
     const Counter* log_dropped = nullptr;
   };
@@ -90,9 +91,25 @@ class Panel {
   // All of it but what is the process's, and the time.
   Snapshot snapshot() const;
 
+  // The shard that has the connection whose socket is `handle`, and what its server knows of it:
+  // each is asked on its own loop, and one that does not turn has not answered by then. Blocks, at
+  // most for `at_most`: from a task, call it by offload().
+  struct Told {
+    unsigned shard = 0;
+    http::ConnectionView view;
+  };
+  struct Answers {
+    std::optional<Told> told;
+    std::vector<unsigned> silent;  // shards
+  };
+  Answers ask_for(NativeHandle handle, Nanos at_most) const;
+
   StallWatcher* watcher() const noexcept { return watcher_; }
 
  private:
+  struct Question;
+  std::optional<http::ConnectionView> look_here(unsigned shard, NativeHandle handle) const;
+
   StallWatcher* const watcher_;
   mutable std::mutex mutex_;
   std::vector<Shard> shards_;

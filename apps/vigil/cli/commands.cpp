@@ -64,10 +64,21 @@ constexpr std::array<Example, 2> kDumpExamples{{
     {"vigil dump 4711 --json | python3 -m json.tool", "the same for a program"},
 }};
 
+constexpr std::array<Example, 2> kExplainExamples{{
+    {"vigil explain 4711 127.0.0.1:53412", "why does that client get no answer?"},
+    {"vigil explain 4711 53412 --json", "the same for a program; its port says enough"},
+}};
+
+// The server first, then the peer.
+std::optional<std::string> store_explained(Settings& into, std::string_view text) {
+  (into.target.empty() ? into.target : into.peer) = text;
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::span<const Command> commands() noexcept {
-  static const std::array<Command, 7> kCommands{{
+  static const std::array<Command, 8> kCommands{{
       {"serve", "serve a directory over HTTP/1.1", "DIR",
        "the directory to serve; the current one if none is named", store_path<&Settings::directory>,
        "directory",
@@ -132,6 +143,25 @@ std::span<const Command> commands() noexcept {
        "since when, and its deadline. A shard that is stuck in a task is shown, too: a signal "
        "(SIGURG) makes its thread tell where it is.",
        kListOptions, kDumpExamples},
+      {"explain",
+       "tell where the bytes of one connection are",
+       "PID|PATH PEER",
+       "a process number, or the path of an admin socket; and the other end of the connection, as "
+       "`vigil dump` shows it: an address with its port, or a port alone",
+       store_explained,
+       "",
+       "Follows one connection from the kernel's receive queue to its send queue, and says how "
+       "many "
+       "bytes wait in each place: not received yet, half a head, an answer that is not taken. What "
+       "its task waits for is there, and what the kernel knows of the peer. The last line says in "
+       "one sentence who waits for whom.\n\n"
+       "It works while a shard is stuck, too: then the sentence says which one, where, and for how "
+       "long. Exit status 1 says that there is no such connection.",
+       kListOptions,
+       kExplainExamples,
+       {},
+       {},
+       2},
   }};
   return kCommands;
 }

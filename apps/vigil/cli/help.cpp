@@ -83,10 +83,12 @@ void append_option(std::string& out, const Option& option, const Screen& screen)
   }
 }
 
-// " [DIR]", and what it is.
+// " [DIR]" or " PID PEER", and what it is.
 std::string operand(const Command& command, const Screen& screen) {
   const std::size_t indent = command.operand.size() + 4;
-  return " [" + std::string(command.operand) + "]\n\n  " + bold(command.operand, screen) + "  " +
+  const std::string name(command.operand);
+  return (command.operands != 0 ? " " + name : " [" + name + "]") + "\n\n  " +
+         bold(command.operand, screen) + "  " +
          wrapped(command.operand_help, indent, indent, screen.columns);
 }
 

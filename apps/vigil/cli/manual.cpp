@@ -66,6 +66,11 @@ std::string program_manual() {
   return out + std::string(kStatus);
 }
 
+std::string operand(const Command& command) {
+  const std::string name = "\\fI" + roff(command.operand) + "\\fR";
+  return command.operands != 0 ? " " + name : " [" + name + "]";
+}
+
 }  // namespace
 
 std::string manual(const Command* command) {
@@ -77,15 +82,15 @@ std::string manual(const Command* command) {
     upper += static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
   }
   const bool takes_operand = !command->operand.empty();
-  std::string out = ".TH VIGIL\\-" + upper + " 1 \"\" vigil \"User Commands\"\n.SH NAME\nvigil\\-" +
-                    roff(command->name) + " \\- " + roff(command->summary) +
-                    "\n.SH SYNOPSIS\n.B vigil " + roff(command->name) + "\n[\\fIOPTION\\fR...]" +
-                    (takes_operand ? " [\\fI" + roff(command->operand) + "\\fR]" : "") +
-                    "\n.SH DESCRIPTION\n" + paragraphs(command->description) +
-                    (takes_operand ? ".PP\n\\fI" + roff(command->operand) + "\\fR is " +
-                                         roff(command->operand_help) + ".\n"
-                                   : "") +
-                    (command->options.empty() ? "" : ".SH OPTIONS\n");
+  std::string out =
+      ".TH VIGIL\\-" + upper + " 1 \"\" vigil \"User Commands\"\n.SH NAME\nvigil\\-" +
+      roff(command->name) + " \\- " + roff(command->summary) + "\n.SH SYNOPSIS\n.B vigil " +
+      roff(command->name) + "\n[\\fIOPTION\\fR...]" + (takes_operand ? operand(*command) : "") +
+      "\n.SH DESCRIPTION\n" + paragraphs(command->description) +
+      (takes_operand
+           ? ".PP\n\\fI" + roff(command->operand) + "\\fR is " + roff(command->operand_help) + ".\n"
+           : "") +
+      (command->options.empty() ? "" : ".SH OPTIONS\n");
   std::string_view group;
   for (const Option& option : command->options) {
     if (option.group != group) {

@@ -58,7 +58,7 @@ struct Example {
 struct Command {
   std::string_view name;     // "serve"
   std::string_view summary;  // a phrase without a full stop
-  std::string_view operand;  // "DIR"; empty: takes none
+  std::string_view operand;  // "DIR", or "PID PEER"; empty: takes none
   std::string_view operand_help;
   Store operand_store;
   std::string_view operand_key;  // the key in a file that says the same; empty: there is none
@@ -67,6 +67,7 @@ struct Command {
   std::span<const Example> examples;
   std::span<const Option> keys = {};     // what a file can say and a command line cannot
   std::span<const Former> formers = {};  // of options and keys
+  unsigned operands = 0;                 // as many have to be there; 0: one may be
 };
 
 // Every command, in the order of the help.

@@ -1,6 +1,7 @@
 // The command line, read by the table of options.
 #include "cli/parse.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <vector>
 
@@ -51,17 +52,28 @@ class Reader {
         return std::unexpected("vigil " + std::string(command_.name) + ": " + *fault);
       }
     }
+    if (operands_seen_ < command_.operands) {
+      return std::unexpected("vigil " + std::string(command_.name) + ": it has to be told " +
+                             std::string(command_.operand) + ". " + usage());
+    }
     return std::move(result_);
   }
 
  private:
+  std::string usage() const {
+    const std::string operand(command_.operand);
+    return "Usage: vigil " + std::string(command_.name) + " [OPTION...]" +
+           (operand.empty()          ? ""
+            : command_.operands != 0 ? " " + operand
+                                     : " [" + operand + "]") +
+           ".";
+  }
+
   std::optional<std::string> operand(std::string_view word) {
-    const std::string command(command_.name);
-    if (command_.operand.empty() || operand_seen_) {
-      return "unexpected argument '" + shown(word) + "'. Usage: vigil " + command + " [OPTION...]" +
-             (command_.operand.empty() ? "" : " [" + std::string(command_.operand) + "]") + ".";
+    if (command_.operand.empty() || operands_seen_ == std::max(command_.operands, 1u)) {
+      return "unexpected argument '" + shown(word) + "'. " + usage();
     }
-    operand_seen_ = true;
+    ++operands_seen_;
     if (const auto fault = command_.operand_store(result_.settings, word)) {
       return std::string(command_.operand) + " " + *fault;
     }
@@ -131,7 +143,7 @@ class Reader {
   std::span<const std::string_view> words_;
   std::vector<bool> given_;
   std::size_t at_ = 0;
-  bool operand_seen_ = false;
+  unsigned operands_seen_ = 0;
   Invocation result_;
 };
 

@@ -57,8 +57,9 @@ struct Settings {
   std::optional<Endpoint> status;  // where the status page is
   Nanos stall_limit{};             // kForever: none is looked for
 
-  std::string target;    // list, top, dump: a process number or a path; empty: the only one
-  bool json = false;     // doctor, config, list, top, dump
+  std::string target;    // top, dump, explain: a process number or a path; empty: the only one
+  std::string peer;      // explain
+  bool json = false;     // doctor, list, top, dump, explain
   bool example = false;  // config
 };
 

@@ -4,7 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -277,6 +279,32 @@ struct ServerOptions {
   void* hook_context = nullptr;  // handed back to both
 };
 
+// Where a connection of a server stands, and how many of its bytes the server has: for who looks
+// for bytes that do not move.
+struct ConnectionView {
+  enum class Stage : std::uint8_t {
+    idle,     // between requests, or before the first
+    head,     // part of a request's head is here
+    handler,  // the handler has the connection
+    body,     // the handler reads, and waits for more of the request's body
+    writing,  // the handler writes, and waits until that is taken
+    sending,  // all is answered, and the last of it is not taken yet
+    ending    // all is said, and what still comes is not wanted
+  };
+  Stage stage = Stage::idle;
+  std::string method;           // of the request; empty where no handler has one
+  std::uint64_t early = 0;      // bytes that its loop received, and nobody asked for yet
+  std::uint64_t received = 0;   // bytes that the server has, and nobody read yet
+  std::uint64_t body_read = 0;  // bytes of the request's body that came so far
+  std::uint64_t collected = 0;  // bytes of answers that wait to be sent together
+  // Of the write that goes on, bytes that the kernel has not taken; and all that was to be written
+  // since the handler began.
+  std::uint64_t unsent = 0;
+  std::uint64_t to_send = 0;
+  // A place in the frame of the connection's task, see Dump::Task::frames.
+  std::uintptr_t frame = 0;
+};
+
 // Serves HTTP on any number of listeners of one loop. It must outlive every serve().
 class Server {
  public:
@@ -302,6 +330,9 @@ class Server {
   // The peers of connections that have a request under way: who holds a drain on. Connections that
   // were upgraded are their handlers' own, and not among them.
   std::vector<Address> active_peers() const;
+  // The connection whose socket is `handle`; nothing if it is none of this server's, or was
+  // upgraded. It looks at all connections, one after the other, and changes nothing.
+  std::optional<ConnectionView> look_at(NativeHandle handle) const;
 
  private:
   friend struct Session;

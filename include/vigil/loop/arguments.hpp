@@ -125,6 +125,34 @@ struct SocketOption {
   std::span<const std::uint32_t> processors = {};
 };
 
+// Opcode::socket_queues: what the kernel holds of a connected stream socket, and what it knows of
+// the other side (tcp(7): SIOCINQ, SIOCOUTQ, TCP_INFO). It changes nothing, and may be asked on any
+// thread. Of a local socket `to_read` and `unsent` alone are told, the latter with what the kernel
+// needs to keep it. Errors: -ENOTCONN (a listener), -ENOTSOCK, -EOPNOTSUPP (no stream).
+struct SocketQueues {
+  enum class State : std::uint8_t {  // RFC 9293 section 3.3.2, as seen by who has the socket
+    unknown,
+    connecting,
+    open,
+    peer_ended,  // the peer sends no more
+    we_ended,    // this side sends no more
+    both_ended,
+    closed
+  };
+  static constexpr std::uint32_t kUnknown = ~std::uint32_t{0};
+
+  std::uint32_t to_read = 0;    // bytes that came, and were not received
+  std::uint32_t unsent = 0;     // bytes that were sent here, and never went out
+  std::uint32_t in_flight = 0;  // bytes that went out, and are not acknowledged
+  State state = State::unknown;
+  bool is_tcp = false;  // all that follows is known
+  // How often in a row what was not acknowledged went out again, or a closed window was asked.
+  std::uint8_t tries = 0;
+  std::uint32_t peer_window = kUnknown;  // bytes; known since Linux 5.4
+  Nanos since_received{};                // how long ago bytes came last
+  Nanos round_trip{};
+};
+
 // Opcode::adopt: looks at a handle from elsewhere. A shared terminal or pipe is reopened, so that
 // making it non-blocking changes nobody else's; `handle` is then the new one.
 struct AdoptArgs {

@@ -100,6 +100,9 @@ struct Dump {
     // Where it awaits, and where what it awaits does, down to what it waits for. A task that has
     // not awaited yet has line 0.
     std::vector<std::source_location> awaits;
+    // Where each of these is in memory, by which something in its frame can be told to be its:
+    // numbers, to be compared only.
+    std::vector<std::uintptr_t> frames;
     TaskState state = TaskState::ready;  // of the innermost; never `awaiting` but where room ended
     Opcode code = Opcode::none;
     bool cancelled = false;

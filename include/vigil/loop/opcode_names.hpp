@@ -10,7 +10,7 @@
 namespace vigil {
 
 constexpr std::string_view name_of(Opcode code) noexcept {
-  constexpr std::array<std::string_view, 50> kNames{"nothing",
+  constexpr std::array<std::string_view, 51> kNames{"nothing",
                                                     "a task",
                                                     "the tasks of its scope",
                                                     "an event",
@@ -36,6 +36,7 @@ constexpr std::string_view name_of(Opcode code) noexcept {
                                                     "option",
                                                     "local_name",
                                                     "peer_name",
+                                                    "socket_queues",
                                                     "pipe",
                                                     "adopt",
                                                     "signals",
