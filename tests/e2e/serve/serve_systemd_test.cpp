@@ -15,8 +15,10 @@
 #include <filesystem>
 #include <fstream>
 #include <optional>
+#include <tuple>
 
 #include "serve_process.hpp"
+#include "tests/support/both_engines.hpp"
 
 namespace vigil::e2e {
 namespace {
@@ -111,16 +113,17 @@ struct Way {
   const char* accept;
 };
 
-class PassedSocket : public ::testing::TestWithParam<Way> {};
+class PassedSocket : public ::testing::TestWithParam<std::tuple<Way, std::string>> {};
 
 // Nobody who connects is refused, whether a server runs or not, and each is answered.
 TEST_P(PassedSocket, outlives_the_servers_that_accept_from_it) {
   const Folder at;
   at.write("a", "content");
   const Socket socket;
-  const std::vector<std::string> words = words_for(
-      at,
-      {"--listen", socket.place(), "--shards", GetParam().shards, "--accept", GetParam().accept});
+  const auto& [way, engine] = GetParam();
+  const std::vector<std::string> words =
+      words_for(at, {"--listen", socket.place(), "--shards", way.shards, "--accept", way.accept,
+                     "--engine", engine});
   const StartOptions options{.passed = {socket.handle()}};
 
   std::optional<Client> early(socket.port());
@@ -142,10 +145,14 @@ TEST_P(PassedSocket, outlives_the_servers_that_accept_from_it) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Ways, PassedSocket,
-                         ::testing::Values(Way{"1", "reuseport"}, Way{"2", "reuseport"},
-                                           Way{"2", "handoff"}),
-                         [](const auto& way) {
-                           return std::string(way.param.accept) + "_" + way.param.shards;
+                         ::testing::Combine(::testing::Values(Way{"1", "reuseport"},
+                                                              Way{"2", "reuseport"},
+                                                              Way{"2", "handoff"}),
+                                            ::testing::ValuesIn(test::both_engines())),
+                         [](const auto& each) {
+                           const Way& way = std::get<0>(each.param);
+                           return std::string(way.accept) + "_" + way.shards + "_" +
+                                  std::get<1>(each.param);
                          });
 
 TEST(Systemd, sockets_that_were_passed_are_the_listeners_if_none_is_named) {
