@@ -88,8 +88,7 @@ class DumpWalk {
     return reinterpret_cast<const Node*>(node.data);
   }
 
-  // Of the task that was resumed last: what it awaits and started nested. If that waits, nothing
-  // runs.
+  // Of the task that was resumed: what it awaits and started nested, and which is not back.
   const Node* leaf_of(const Loop& loop) noexcept {
     const Node* node = loop.running();
     if (node == nullptr || !is_task(*node)) {
@@ -102,7 +101,7 @@ class DumpWalk {
       }
     }
     visited_ = 0;
-    return node->state == OpState::finished || node->state == OpState::idle ? node : nullptr;
+    return node;
   }
 
   void chain(const Node& task, bool spawned) noexcept {

@@ -272,7 +272,6 @@ void Loop::forget_deferred() noexcept {
 void Loop::abandon() noexcept {
   check(!turning_, "Loop::abandon was called by a task that the same loop runs");
   abandoned_ = true;
-  set_running(nullptr);
   for (Lane* lane : {&file_lane_, &call_lane_, &resolver_}) {
     abandon_lane(*lane);
   }

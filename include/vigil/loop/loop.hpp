@@ -189,9 +189,8 @@ class Loop {
   void set_hand(std::uint32_t at) noexcept { hand_.store(at, std::memory_order_relaxed); }
   // The loop's thread: who moves it from now on, or null.
   void set_hand_mover(HandMover* mover) noexcept { hand_mover_ = mover; }
-  // The loop's thread: the task that was resumed last, until another one is or it is deferred. It
-  // may be back, and wait; or a task that it started is the one that really runs: take_running()
-  // of loop/dump.hpp tells.
+  // The loop's thread: the task that was resumed and is not back; null: none. A task that it
+  // started meanwhile may be the one that really runs: take_running() of loop/dump.hpp tells.
   Node* running() const noexcept { return running_.load(std::memory_order_relaxed); }
   // A task starts another nested; the result is what ran before, and is set again after it.
   Node* set_running(Node* task) noexcept {
@@ -213,11 +212,11 @@ class Loop {
   // Starts `op`. True: it is in flight, its task suspends. False: it ended at once, `result` is
   // set.
   [[gnu::always_inline]] bool start(Op& op) noexcept {
-    op.state = OpState::finished;  // it runs until the engine has it: this may block
+    op.state = OpState::in_flight;
     if (engine_->submit(op)) {
-      op.state = OpState::in_flight;
       return true;
     }
+    op.state = OpState::finished;
     if (!spend(op)) {
       return true;
     }
@@ -255,9 +254,6 @@ class Loop {
   // Resumes `op` in the next turn; its result stands.
   void defer(Op& op) noexcept {
     op.state = OpState::finished;
-    if (running() == &op) {
-      set_running(nullptr);
-    }
     deferred_.push(op);
   }
   void finish(Op& op, std::int32_t result) noexcept {
@@ -339,6 +335,7 @@ class Loop {
     if (up_next_ != nullptr) [[unlikely]] {
       follow_all(at);
     }
+    running_.store(nullptr, std::memory_order_relaxed);
   }
   void follow_all(std::uint32_t at) noexcept;
   [[gnu::always_inline]] std::uint32_t moved_hand() noexcept {

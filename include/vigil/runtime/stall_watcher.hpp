@@ -103,7 +103,7 @@ struct LoopDump {
 };
 
 // A thread that looks at loops from beside, some 200 times a second with the limit of 20 ms, and
-// rests while none of them turns; a loop does for it three stores a turn and two for each
+// rests while none of them turns; a loop does for it three stores a turn and three for each
 // resumption, and reads no clock. What runs
 // outside of Loop::turn, before the first one or around a foreign loop, is no stall of it. Made and
 // destroyed on any thread; it outlives its watches.
