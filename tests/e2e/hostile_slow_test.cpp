@@ -199,7 +199,9 @@ TEST_P(HostileSlowOn, SendersThatNeverReadAreReadNoFurther) {
         << " still reads";
     EXPECT_TRUE(Peer(port).echoes("others are served"));
     if (!kSanitized) {
-      EXPECT_LT(server.memory(), before + kSenders * 64 * 1024) << name;
+      // A ring's multishot brings what the socket holds at once, before it is stopped.
+      const std::size_t each = GetParam() == "uring" ? 256 * 1024 : 64 * 1024;
+      EXPECT_LT(server.memory(), before + kSenders * each) << name;
     }
     senders.clear();
     EXPECT_EQ(server.end(), 0) << name;
