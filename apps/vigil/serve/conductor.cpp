@@ -162,6 +162,8 @@ Task<> Conductor::begin(Scope* workers) {
   if (!failed_ && !workers->cancelled()) {
     co_await std::move(applying);
     say_ready();
+    maintaining_ = false;
+    do_what_is_asked();
   } else {
     places_.swap(plan.places);  // they are there until nobody has a listener of them
   }
@@ -186,9 +188,6 @@ void Conductor::start(Plan& plan) {
     cannot_begin(started.error());
   }
   started_ = !failed_;
-  if (started_) {
-    do_what_is_asked();
-  }
 }
 
 // Not after the word that it ends.

@@ -145,7 +145,7 @@ class Conductor {
   bool named_ = false;
   bool started_ = false;  // who ends it in order is there
   bool failed_ = false;
-  bool maintaining_ = false;
+  bool maintaining_ = true;  // or beginning
   bool reload_ = false;
   bool reopen_ = false;
 };

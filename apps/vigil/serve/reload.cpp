@@ -35,9 +35,7 @@ std::string without_name(std::string_view sentence) {
 // after that.
 void Conductor::ask_for(bool& what) {
   what = true;
-  if (started_) {
-    do_what_is_asked();
-  }
+  do_what_is_asked();
 }
 
 void Conductor::do_what_is_asked() {
