@@ -147,7 +147,7 @@ TEST_P(FsWalk, GoesOnBehindADirectoryThatCannotBeRead) {
 // Made once, for all engines.
 class FsHugeDirectory : public test::EngineTest {
  protected:
-  static constexpr int kEntries = 100'000;
+  static constexpr int kEntries = 30'000;
   static void SetUpTestSuite() {
     here_ = std::make_unique<TemporaryDirectory>();
     const int root = ::open(here_->path().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);

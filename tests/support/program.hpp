@@ -41,7 +41,7 @@ using namespace std::chrono_literals;
 
 // Asks again and again until `holds`, for at most this time.
 inline bool eventually(const std::function<bool()>& holds,
-                       std::chrono::milliseconds at_most = 20s) {
+                       std::chrono::milliseconds at_most = 60s) {
   const auto until = std::chrono::steady_clock::now() + at_most;
   while (!holds()) {
     if (std::chrono::steady_clock::now() > until) {

@@ -1,7 +1,9 @@
 // A fresh directory, gone with all in it at the end of the test.
 #pragma once
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -10,10 +12,23 @@
 
 namespace vigil::test {
 
+// Where very many files are for a test to be: a disk is busy with them for half a minute, and then
+// for all other tests, too.
+inline std::filesystem::path place_for_many_files() {
+  constexpr const char* kMemory = "/dev/shm";
+  const int there = ::open(kMemory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (there < 0) {
+    return std::filesystem::temp_directory_path();
+  }
+  ::close(there);
+  return kMemory;
+}
+
 class TemporaryDirectory {
  public:
-  TemporaryDirectory() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "vigil-XXXXXX").string();
+  explicit TemporaryDirectory(
+      const std::filesystem::path& in = std::filesystem::temp_directory_path()) {
+    std::string pattern = (in / "vigil-XXXXXX").string();
     const char* made = ::mkdtemp(pattern.data());
     EXPECT_NE(made, nullptr);
     path_ = pattern;

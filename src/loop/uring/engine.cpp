@@ -108,31 +108,32 @@ void UringEngine::wait(Nanos at_most) noexcept {
   }
   const std::uint64_t whose = end->user_data;
   const std::uint64_t tag = whose & uring::kTagBits;
+  const std::int32_t result = end->res;
   if (tag == static_cast<std::uint64_t>(Tag::receive)) {
     constexpr std::uint32_t kGoesOn = IORING_CQE_F_BUFFER | IORING_CQE_F_MORE;
     Descriptor& descriptor = table_[uring::index_of(whose)];
     if (descriptor.generation == uring::generation_of(whose) && descriptor.ready == kReceiving &&
-        end->res > 0 && (end->flags & kGoesOn) == kGoesOn) [[likely]] {
+        result > 0 && (end->flags & kGoesOn) == kGoesOn) [[likely]] {
       if (std::byte* fresh = buffers_.take()) [[likely]] {
+        loop.count(Opcode::receive);
         descriptor.ready = 0;
         Op* op = std::exchange(descriptor.reader, nullptr);
         op->data = offer_.exchange(end->flags >> IORING_CQE_BUFFER_SHIFT, fresh);
-        op->result = end->res;
+        op->result = result;
         op->state = OpState::finished;
         ring_.cursor = end + 1;
-        loop.count(Opcode::receive);
         return op;
       }
     }
   } else if (tag == static_cast<std::uint64_t>(Tag::send)) {
     Op* op = reinterpret_cast<Op*>(whose);
-    if (end->res == static_cast<std::int32_t>(op->size)) [[likely]] {
+    if (result == static_cast<std::int32_t>(op->size) && op->code == Opcode::send) [[likely]] {
+      loop.count(Opcode::send);
       op->on->writer = nullptr;
       op->on->told &= ~uring::kWriterStops;
       op->result = 0;
       op->state = OpState::finished;
       ring_.cursor = end + 1;
-      loop.count(op->code);
       return op;
     }
   }

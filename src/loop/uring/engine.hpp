@@ -13,7 +13,9 @@
 //   ring.cpp, offer.cpp  the ring, and the buffers that it is offered
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 
 #include "loop/descriptor_table.hpp"
@@ -168,6 +170,13 @@ class UringEngine final : public Engine {
 [[gnu::always_inline]] inline void UringEngine::put_send(io_uring_sqe& entry, NativeHandle handle,
                                                          const Op& op,
                                                          std::uint32_t flags) noexcept {
+  // All of the entry is written: zeroes only where nothing follows.
+  constexpr std::size_t kAddress = offsetof(io_uring_sqe, addr);
+  constexpr std::size_t kRest = offsetof(io_uring_sqe, user_data) + sizeof entry.user_data;
+  static_assert(offsetof(io_uring_sqe, user_data) == kAddress + 16);
+  auto* bytes = reinterpret_cast<std::byte*>(&entry);
+  std::memset(bytes, 0, kAddress);
+  std::memset(bytes + kRest, 0, sizeof entry - kRest);
   entry.opcode = IORING_OP_SEND;
   entry.fd = handle;
   entry.addr = reinterpret_cast<std::uint64_t>(op.data);

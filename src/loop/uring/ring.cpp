@@ -129,7 +129,7 @@ Result<> Ring::make_first_room() noexcept {
     return *::new (nowhere_.data()) io_uring_sqe{};
   }
   make_room();
-  return *at_hand();
+  return *at_hand() = {};
 }
 
 // The queue is a circle, and an entry is free once the kernel has taken it.

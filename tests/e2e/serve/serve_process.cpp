@@ -101,8 +101,8 @@ void pass(const std::vector<int>& sockets) {
 
 }  // namespace
 
-Folder::Folder() {
-  std::string name = std::filesystem::temp_directory_path() / "vigil-serve-XXXXXX";
+Folder::Folder(const std::filesystem::path& in) {
+  std::string name = in / "vigil-serve-XXXXXX";
   if (::mkdtemp(name.data()) == nullptr) {
     ADD_FAILURE() << "mkdtemp: " << std::strerror(errno);
   }

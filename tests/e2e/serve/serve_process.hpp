@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <optional>
@@ -17,7 +18,7 @@ using namespace std::chrono_literals;
 // A directory that goes away with its content.
 class Folder {
  public:
-  Folder();
+  explicit Folder(const std::filesystem::path& in = std::filesystem::temp_directory_path());
   ~Folder();
   Folder(const Folder&) = delete;
   Folder& operator=(const Folder&) = delete;
@@ -60,7 +61,7 @@ class Process {
   std::uint16_t await_port();
   void signal(int number) const;
   // Waits until it has ended.
-  Ended wait(std::chrono::milliseconds at_most = 20s);
+  Ended wait(std::chrono::milliseconds at_most = 60s);
   bool runs();
   int pid() const { return pid_; }
   // What came on standard output so far, at least until `until` says that it is enough.
@@ -106,12 +107,12 @@ class Client {
   bool send(std::string_view bytes) const;
   // The next response; status 0 if the connection ended before its head was whole. A body of which
   // part came is there, `complete` false.
-  Response receive(bool head_only = false, std::chrono::milliseconds at_most = 20s);
+  Response receive(bool head_only = false, std::chrono::milliseconds at_most = 60s);
   Response get(std::string_view target, std::string_view more_fields = {});
   // Waits until the first byte of an answer is there, and leaves it there.
-  bool answers(std::chrono::milliseconds at_most = 20s) const;
+  bool answers(std::chrono::milliseconds at_most = 60s) const;
   // Whether the server ends the connection within this time, and says nothing more.
-  bool ends(std::chrono::milliseconds at_most = 20s);
+  bool ends(std::chrono::milliseconds at_most = 60s);
   void end_writing() const;
   void reset();
   int handle() const { return handle_; }
@@ -126,7 +127,7 @@ class Client {
 };
 
 // Whether `holds` comes true; asked again and again, for at most this time.
-bool eventually(const std::function<bool()>& holds, std::chrono::milliseconds at_most = 20s);
+bool eventually(const std::function<bool()>& holds, std::chrono::milliseconds at_most = 60s);
 
 // Bytes that look random and depend on `seed`.
 std::string noise(std::size_t size, std::uint32_t seed);

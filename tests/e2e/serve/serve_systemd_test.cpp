@@ -82,7 +82,7 @@ class Manager {
   std::string variable() const { return "NOTIFY_SOCKET=" + name_; }
 
   // The next words; empty if none came in that time.
-  std::string next(std::chrono::milliseconds at_most = 20s) const {
+  std::string next(std::chrono::milliseconds at_most = 60s) const {
     pollfd entry{handle_, POLLIN, 0};
     char words[4096];
     if (::poll(&entry, 1, static_cast<int>(at_most.count())) != 1) {
