@@ -268,7 +268,7 @@ Reason reason_of(int error) noexcept {
     case ENFILE:
       return {Cause::descriptors, "the whole system is out of descriptors (fs.file-max)"};
     case ETIME:
-      return {Cause::other, "it did not end within a second"};
+      return {Cause::other, "it did not end within five seconds"};
     default:
       return {Cause::other, "this kernel refuses it"};
   }

@@ -27,13 +27,21 @@ int TrialRing::open(unsigned flags) noexcept {
 
 io_uring_sqe* TrialRing::next() noexcept {
   io_uring_sqe* room = ::io_uring_get_sqe(&ring_);
-  return room != nullptr ? room : reinterpret_cast<io_uring_sqe*>(spare_.data());
+  if (room == nullptr) {
+    room = reinterpret_cast<io_uring_sqe*>(spare_.data());
+  }
+  *room = {};  // what prepares an operation leaves the user data of the one before
+  return room;
 }
 
 io_uring_cqe* TrialRing::wait(int& result) noexcept {
-  __kernel_timespec limit{.tv_sec = 1, .tv_nsec = 0};
+  __kernel_timespec limit{.tv_sec = 5, .tv_nsec = 0};
   io_uring_cqe* seen = nullptr;
-  result = ::io_uring_submit_and_wait_timeout(&ring_, &seen, 1, &limit, nullptr);
+  // No signal ends it (they are blocked), but the kernel interrupts this thread for its own work
+  // on a ring that was given back, whenever it comes to that.
+  do {
+    result = ::io_uring_submit_and_wait_timeout(&ring_, &seen, 1, &limit, nullptr);
+  } while (seen == nullptr && result == -EINTR);
   if (seen != nullptr) {
     result = seen->res;
     flags_ = seen->flags;

@@ -11,6 +11,10 @@
 
 namespace vigil::uring {
 
+// The user data of no operation: what a cancel that shall find nothing looks for. Not that of an
+// operation before it, either: a worker may still be at it when its end has been seen.
+constexpr std::uint64_t kNobodys = ~std::uint64_t{0};
+
 // One operation at a time: prepare what next() gives, then finish().
 class TrialRing {
  public:
@@ -27,7 +31,7 @@ class TrialRing {
   // Room for one operation; never null.
   io_uring_sqe* next() noexcept;
   // Submits what was prepared, waits for one completion, and returns its result, or -errno. What
-  // has not ended after a second is cancelled.
+  // has not ended after five seconds is cancelled.
   int finish() noexcept;
   // The flags of the completion that finish() saw last.
   unsigned flags() const noexcept { return flags_; }

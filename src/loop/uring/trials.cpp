@@ -84,7 +84,7 @@ int try_buffer_rings() noexcept {
 // There is nothing to cancel, which only a kernel that knows the call finds out.
 int try_sync_cancel(TrialRing& ring) noexcept {
   io_uring_sync_cancel_reg what{};
-  what.addr = 1;
+  what.addr = kNobodys;
   what.fd = -1;
   what.timeout.tv_sec = -1;
   what.timeout.tv_nsec = -1;

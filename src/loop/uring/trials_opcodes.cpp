@@ -248,7 +248,7 @@ int try_timeout(TrialRing& ring) noexcept {
 
 // There is nothing to cancel, which only a kernel that knows the opcode finds out.
 int try_cancel(TrialRing& ring) noexcept {
-  ::io_uring_prep_cancel64(ring.next(), 1, 0);
+  ::io_uring_prep_cancel64(ring.next(), kNobodys, 0);
   const int result = ring.finish();
   return result == -ENOENT ? 0 : failed(result);
 }
