@@ -108,6 +108,15 @@ expect "a good report" 0 '^1 passed, 0 failed, 1 skipped$' awk -f tools/dev/resu
 expect "why a test was not run" 0 '^not run: wrk is "missing" \(1 test\)$' awk -f tools/dev/results.awk "$work/good.xml"
 expect "a bad report" 1 '^1 passed, 1 failed, 1 skipped$' awk -f tools/dev/results.awk "$work/bad.xml"
 expect "the output of what failed" 1 '^    expected <1> & got 2$' awk -f tools/dev/results.awk "$work/bad.xml"
+{
+  printf '<?xml version="1.0"?>\n<testsuite>\n\t<testcase name="a.Long" classname="x" time="1" status="fail">\n'
+  awk 'BEGIN { for (i = 0; i < 5000; i++) printf "x"; for (i = 0; i < 500; i++) print "y" }'
+  printf '</system-out>\n\t</testcase>\n</testsuite>\n'
+} >"$work/long.xml"
+expect "of a long line its front" 1 '^    x{300}\.\.\. \(5001 characters\)$' \
+  awk -f tools/dev/results.awk "$work/long.xml"
+expect "of much output its first lines" 1 '^    \.\.\. the rest of it is in the report$' \
+  awk -f tools/dev/results.awk "$work/long.xml"
 awk -f tools/dev/results.awk "$work/bad.xml" | tail -n 1 >"$work/last"
 expect "the counts are the last line" 0 '^1 passed, 1 failed, 1 skipped$' cat "$work/last"
 

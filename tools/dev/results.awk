@@ -50,6 +50,7 @@ function count_engine(engine, status) {
     failed++
     print "\n--- failed: " name " (" attribute($0, "time") " s)"
     failures[failed] = name
+    lines = 0
   } else {
     skipped++
   }
@@ -67,7 +68,17 @@ status == "fail" {
   line = $0
   sub(/^\t*<system-out>/, "", line)
   if (line !~ /^\t*<\/(system-out|testcase|testsuite)>/) {
-    print "    " plain(line)
+    tell(plain(line))
+  }
+}
+
+# Bytes that differ can be long: all of it is in the report.
+function tell(line) {
+  lines++
+  if (lines <= 100) {
+    print "    " (length(line) > 300 ? substr(line, 1, 300) "... (" length(line) " characters)" : line)
+  } else if (lines == 101) {
+    print "    ... the rest of it is in the report"
   }
 }
 
