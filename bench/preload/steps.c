@@ -1,7 +1,8 @@
 // Counts the user instructions of a program by single-stepping it: bench_steps FILE PROGRAM ARG...
 // For what valgrind cannot run, such as a ring with provided buffers. The program keeps this
-// process's id, as under `strace -D`: the tracer is a child. Its own thread alone is counted. FILE
-// gets the count when the program ends.
+// process's id, as under `strace -D`: the tracer is a child. Its own thread alone is counted, from
+// its first listen(2) on: how a server comes to that would be most of the steps. FILE gets the
+// count when the program ends.
 #include <errno.h>
 #include <signal.h>
 #include <stdint.h>
@@ -10,6 +11,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -25,8 +27,16 @@ static void save(const char* path, uint64_t steps) {
   }
 }
 
+static int is_about_to_listen(pid_t program) {
+  struct __ptrace_syscall_info call;
+  return ptrace(PTRACE_GET_SYSCALL_INFO, program, (void*)sizeof call, &call) > 0 &&
+         call.op == PTRACE_SYSCALL_INFO_ENTRY && call.entry.nr == SYS_listen;
+}
+
 static uint64_t trace(pid_t program) {
+  enum { kSystemCall = SIGTRAP | 0x80 };
   uint64_t steps = 0;
+  int listens = 0;
   for (;;) {
     int status;
     if (waitpid(program, &status, __WALL) < 0 || WIFEXITED(status) || WIFSIGNALED(status)) {
@@ -36,11 +46,14 @@ static uint64_t trace(pid_t program) {
     int passed = WSTOPSIG(status);
     if (passed == SIGTRAP) {
       passed = 0;
-      steps += event == 0;
+      steps += listens && event == 0;
+    } else if (passed == kSystemCall) {
+      passed = 0;
+      listens = listens || is_about_to_listen(program);
     } else if (event != 0) {
       passed = 0;
     }
-    ptrace(PTRACE_SINGLESTEP, program, NULL, (void*)(uintptr_t)passed);
+    ptrace(listens ? PTRACE_SINGLESTEP : PTRACE_SYSCALL, program, NULL, (void*)(uintptr_t)passed);
   }
 }
 
@@ -60,7 +73,8 @@ int main(int argc, char** argv) {
     close(ready[0]);
     const char permitted = 1;
     // The parent names its tracer first; until then attaching may be refused.
-    while (ptrace(PTRACE_SEIZE, program, NULL, (void*)(uintptr_t)PTRACE_O_TRACEEXEC) != 0) {
+    while (ptrace(PTRACE_SEIZE, program, NULL,
+                  (void*)(uintptr_t)(PTRACE_O_TRACEEXEC | PTRACE_O_TRACESYSGOOD)) != 0) {
       if (errno != EPERM) {
         die("ptrace");
       }
