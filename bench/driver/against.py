@@ -46,8 +46,6 @@ def scenarios(context):
                  connections=50, pipeline=16, protocol="resp-get"),
         Scenario("resp-set", "RESP, SET, 50 connections", who.RESP, 48000, connections=50,
                  protocol="resp-set"),
-        Scenario("closing", "Accept, one answer, close; 64 at a time", who.CLOSING, 8000,
-                 close=True, **http),
     ]
 
 

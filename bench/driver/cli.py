@@ -5,6 +5,7 @@ import json
 import os
 import sys
 
+import accept
 import against
 import counts
 import files
@@ -15,7 +16,7 @@ from context import Context
 from machine import conditions
 from servers import Failed, NotRun, Server
 
-COMMANDS = {"counts": counts.run, "against": against.run, "uring": uring.run, "files": files.run}
+COMMANDS = {"counts": counts.run, "against": against.run, "accept": accept.run, "uring": uring.run, "files": files.run}
 
 
 def parse(argv, name):
@@ -39,6 +40,7 @@ def parse(argv, name):
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command, what in (("counts", "calls, instructions, allocations and bytes a request"),
                           ("against", "CPU time against floors and rivals, interleaved rounds"),
+                          ("accept", "accepting: its cost, and how shards share it and talk"),
                           ("files", "reads of files: naive, through the lane, on the ring"),
                           ("uring", "the ring beside a raw one and beside epoll"),
                           ("smoke", "all, as small as can be: does everything still work?"),

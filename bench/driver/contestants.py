@@ -1,6 +1,6 @@
 """Who takes part: the floors, vigil's own servers, and the rivals, by the names used in all tables."""
 
-from servers import Nginx, Redis, Server
+from servers import Nginx, OnAllCores, Redis, Server
 
 
 class Contestant:
@@ -55,19 +55,19 @@ HTTP = [Contestant("raw epoll, canned", _canned("floor_http_canned")),
         Contestant("nginx, return", Nginx, path="/hello")]
 
 
-def _serve(log):
+def _serve(log=False, shards=1, server=Server):
     def make(context):
         if not log:
             options = ["--log", "off"]
         else:
             options = ["--log", "common", "--log-file", f"{context.scratch}/vigil.log"]
-        return Server(context, ["vigil", "serve", context.www, *options, "--shards", "1",
+        return server(context, ["vigil", "serve", context.www, *options, "--shards", str(shards),
                                 "--listen", "127.0.0.1:0"], needs_port=False)
     return make
 
 
 STATIC = [Contestant("nginx", Nginx),
-          Contestant("vigil serve", _serve(log=False)),
+          Contestant("vigil serve", _serve()),
           Contestant("nginx, log on", lambda context: Nginx(context, log=True)),
           Contestant("vigil serve, log on", _serve(log=True))]
 
@@ -96,3 +96,6 @@ CLOSING = [program("raw epoll, accept and close", "floor_accept_close"),
            program("raw epoll, end with the answer", "floor_accept_close", "--end-with-answer"),
            program("vigil http_hello", "http_hello"),
            Contestant("nginx, return", Nginx, path="/hello")]
+
+SHARDS = [Contestant("vigil serve, 1 shard", _serve(server=OnAllCores)),
+          Contestant("vigil serve, 2 shards", _serve(shards=2, server=OnAllCores))]

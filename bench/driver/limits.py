@@ -49,6 +49,14 @@ LIMITS = [
     Limit("uring-http-1000", "vigil http_hello, uring", "ratio", 1.03, False),
     Limit("uring-http-1000", "vigil http_hello, uring", "to_epoll", 1.03, False),
     Limit("uring-closing", "vigil http_hello, uring", "ratio", 0.90, False),
+    # Accepting, and what two shards add.
+    Limit("closing", "vigil http_hello", "ratio", 1.02, False),
+    Limit("shards", "vigil serve, 2 shards", "ratio", 1.05, False),
+    Limit("spread", "reuseport", "skew", 1.1),
+    Limit("spread", "reuseport", "empty", 0.01),
+    Limit("spread", "handoff", "skew", 1.1),
+    Limit("spread", "handoff", "empty", 0.01),
+    Limit("calls", "1,000 at once", "wakes", 0.05),
     # CPU time of the server against the floor's in the same round.
     Limit("echo-64", "vigil coroutines", "ratio", 1.03, False),
     Limit("echo-64", "vigil Poller", "ratio", 1.03, False),

@@ -17,7 +17,7 @@ class Machine:
     """`core` runs the server, `load_core` the load: the same one unless the two are to be apart."""
 
     def __init__(self, apart=False, policy="normal"):
-        cores = sorted(os.sched_getaffinity(0))
+        cores = self.cores = sorted(os.sched_getaffinity(0))
         self.core = cores[-1]
         self.load_core = cores[0] if apart else self.core
         self.apart = apart and len(cores) > 1

@@ -37,6 +37,7 @@ class Server:
         self.needs_port = needs_port
         self.process = None
         self.port = None
+        self.said = b""
 
     def command(self):
         program = own_program(self.context, self.argv[0])
@@ -62,17 +63,21 @@ class Server:
         return self
 
     def await_ready(self, until):
-        text = b""
-        while b"\n" not in text or b"listening on" not in text:
+        self.port = int(self.line("listening on", until).rsplit(":", 1)[1].split()[0].rstrip("/."))
+
+    def line(self, words, until):
+        """The rest of the line in which it says `words`."""
+        while True:
+            for line in self.said.decode().splitlines(keepends=True):
+                if words in line and line.endswith("\n"):
+                    return line.split(words, 1)[1].strip()
             left = until - time.monotonic()
             if left <= 0 or not select.select([self.process.stdout], [], [], left)[0]:
                 raise Failed(f"{self.argv[0]} did not say that it listens")
             got = os.read(self.process.stdout.fileno(), 4096)
             if not got:
                 raise Failed(f"{self.argv[0]} ended before it listened: {self.last_words()}")
-            text += got
-        line = next(line for line in text.decode().splitlines() if "listening on" in line)
-        self.port = int(line.rsplit(":", 1)[1].split()[0].rstrip("/."))
+            self.said += got
 
     def last_words(self):
         with open(os.path.join(self.context.scratch, "server.log"), errors="replace") as log:
@@ -108,6 +113,14 @@ class Server:
             self.stop()
         else:
             self.kill()
+
+
+class OnAllCores(Server):
+    """One whose threads may run anywhere."""
+
+    def start(self, wrapper=(), **rest):
+        cores = ",".join(map(str, self.context.machine.cores))
+        return super().start([system_program("taskset"), "-c", cores, *wrapper], **rest)
 
 
 class PortServer(Server):
