@@ -7,6 +7,7 @@ import sys
 
 import accept
 import against
+import chat
 import counts
 import files
 import measure
@@ -16,7 +17,8 @@ from context import Context
 from machine import conditions
 from servers import Failed, NotRun, Server
 
-COMMANDS = {"counts": counts.run, "against": against.run, "accept": accept.run, "uring": uring.run, "files": files.run}
+COMMANDS = {"counts": counts.run, "against": against.run, "accept": accept.run, "chat": chat.run,
+            "uring": uring.run, "files": files.run}
 
 
 def parse(argv, name):
@@ -41,6 +43,7 @@ def parse(argv, name):
     for command, what in (("counts", "calls, instructions, allocations and bytes a request"),
                           ("against", "CPU time against floors and rivals, interleaved rounds"),
                           ("accept", "accepting: its cost, and how shards share it and talk"),
+                          ("chat", "10,000 users of a chat: CPU and memory, beside poll and threads"),
                           ("files", "reads of files: naive, through the lane, on the ring"),
                           ("uring", "the ring beside a raw one and beside epoll"),
                           ("smoke", "all, as small as can be: does everything still work?"),

@@ -99,3 +99,8 @@ CLOSING = [program("raw epoll, accept and close", "floor_accept_close"),
 
 SHARDS = [Contestant("vigil serve, 1 shard", _serve(server=OnAllCores)),
           Contestant("vigil serve, 2 shards", _serve(shards=2, server=OnAllCores))]
+
+CHAT = [program("vigil, epoll", "chat", "--engine", "epoll"),
+        program("vigil, uring", "chat", "--engine", "uring"),
+        program("vigil, poll", "chat", "--engine", "poll"),
+        program("a thread for each user", "floor_chat_threads")]
