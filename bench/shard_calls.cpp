@@ -43,7 +43,9 @@ Task<> call(Shards* shards, std::size_t calls, std::size_t* wrong) {
   for (std::size_t i = 0; i != calls; ++i) {
     auto calling = shards->run_on(1, &answer, i);
     const Result<std::size_t> came = co_await std::move(calling);
-    *wrong += came && *came == i + 1 ? 0 : 1;
+    if (!came || *came != i + 1) {
+      ++*wrong;
+    }
   }
 }
 
