@@ -100,7 +100,7 @@ PAGES = {"performance.md": ("counts", "against", "accept", "chat"), "engines.md"
 
 
 def write_docs(context, docs):
-    """The tables of the last runs, each in its page; answers with the kinds that were not run."""
+    """The tables of the last runs, each in its page, if all kinds of that page were run; answers with those that were not."""
     missing = []
     for page, kinds in PAGES.items():
         missing += _write_page(context, os.path.join(docs, page), kinds)
@@ -123,6 +123,8 @@ def _write_page(context, page, kinds):
         with open(path, encoding="utf-8") as file:
             report = json.load(file)
         parts.append(_section(report, images))
+    if missing:
+        return missing  # the page keeps what it has
     with open(page, "w", encoding="utf-8") as file:
         file.write(f"{before}{BEGIN}\n\n" + "\n".join(parts) + f"\n{END}{after}")
     return missing

@@ -1,7 +1,7 @@
 // What one listener costs that two threads wait for, level-triggered, without EPOLLEXCLUSIVE: each
 // connection may wake both. floor_accept_shared FILE PORT: FILE gets, as 64-bit numbers, what the
 // first thread accepted, its wake-ups that found nothing, and the same of the second. A connection
-// gets one answer and stays.
+// gets one answer and is closed.
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -9,11 +9,6 @@
 #include <sys/mman.h>
 
 #include "canned.h"
-
-static const char kAnswer[] =
-    "HTTP/1.1 200 OK\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n"
-    "Content-Type: text/plain; charset=utf-8\r\nContent-Length: 14\r\n\r\n"
-    "Hello, world!\n";
 
 struct Figures {
   uint64_t accepted, empty;
@@ -27,9 +22,8 @@ static void serve(int peer) {
   char buffer[64 * 1024];
   if (recv(peer, buffer, sizeof buffer, 0) > 0) {
     send(peer, answers, answer_bytes, MSG_NOSIGNAL);
-  } else {
-    close(peer);
   }
+  close(peer);
 }
 
 static void* turn(void* argument) {
@@ -72,7 +66,7 @@ int main(int argc, char** argv) {
   if (figures == MAP_FAILED) {
     floor_die("mmap");
   }
-  canned_load(1, argv, kAnswer);
+  canned_load(1, argv, kClosingAnswer);
   int listener = floor_listen(floor_port(argc, argv));
   struct Thread threads[2] = {{.figures = figures, .listener = listener},
                               {.figures = figures + 1, .listener = listener}};
