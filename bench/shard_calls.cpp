@@ -22,12 +22,6 @@ struct Wanted {
   std::size_t calls = 100'000;
 };
 
-struct Cost {
-  double cpu_ns = 0;
-  double time_ns = 0;
-  double wakes = 0;
-};
-
 double cpu_ns() {
   rusage used{};
   ::getrusage(RUSAGE_SELF, &used);

@@ -88,13 +88,7 @@ std::vector<std::string> strace(const Injection& injection,
 class HostileSystemCalls : public testing::TestWithParam<Injection> {
  protected:
   void SetUp() override {
-    VIGIL_NEEDS_PROGRAM("strace");
-    int status = 0;
-    const std::string said = run_tool(
-        {"strace", "-D", "-qq", "-o", "/dev/null", "-e", "trace=none", "/bin/true"}, &status);
-    if (status != 0) {
-      VIGIL_NOT_RUN("strace may not trace here: " + said);
-    }
+    VIGIL_NEEDS_STRACE();
     for (unsigned i = 0; i < kFiles; ++i) {
       root.write(std::to_string(i), payload(i, 0, size(i)));
     }

@@ -216,4 +216,20 @@ inline std::string run_tool(std::vector<std::string> words, int* status = nullpt
   return tool.output() + tool.errors();
 }
 
+// What keeps strace from tracing here; nothing, if it may.
+inline std::string why_not_traced() {
+  int status = 0;
+  std::string said = run_tool(
+      {"strace", "-D", "-qq", "-o", "/dev/null", "-e", "trace=none", "/bin/true"}, &status);
+  return status == 0 ? std::string() : "strace may not trace here: " + said;
+}
+
+// Ends the test as not run where strace is not there, or may not trace.
+#define VIGIL_NEEDS_STRACE()                                                   \
+  VIGIL_NEEDS_PROGRAM("strace");                                               \
+  if (const std::string why = ::vigil::test::why_not_traced(); !why.empty()) { \
+    VIGIL_NOT_RUN(why);                                                        \
+  } else                                                                       \
+    static_cast<void>(0)
+
 }  // namespace vigil::test

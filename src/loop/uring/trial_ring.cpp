@@ -38,10 +38,14 @@ io_uring_cqe* TrialRing::wait(int& result) noexcept {
   __kernel_timespec limit{.tv_sec = 5, .tv_nsec = 0};
   io_uring_cqe* seen = nullptr;
   // No signal ends it (they are blocked), but the kernel interrupts this thread for its own work
-  // on a ring that was given back, whenever it comes to that.
-  do {
+  // on a ring that was given back, whenever it comes to that: a few times, not for ever.
+  constexpr int kInterruptions = 100;
+  for (int i = 0; i != kInterruptions; ++i) {
     result = ::io_uring_submit_and_wait_timeout(&ring_, &seen, 1, &limit, nullptr);
-  } while (seen == nullptr && result == -EINTR);
+    if (seen != nullptr || result != -EINTR) {
+      break;
+    }
+  }
   if (seen != nullptr) {
     result = seen->res;
     flags_ = seen->flags;
