@@ -30,6 +30,7 @@
 #include "vigil/loop/dump.hpp"
 #include "vigil/loop/loop.hpp"
 #include "vigil/net/address.hpp"
+#include "vigil/net/messages.hpp"
 #include "vigil/net/resolve.hpp"
 #include "vigil/net/serve.hpp"
 #include "vigil/net/tcp.hpp"

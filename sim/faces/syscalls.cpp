@@ -85,6 +85,7 @@ class SimSyscalls final : public Syscalls {
       case Opcode::local_name:
       case Opcode::peer_name:
       case Opcode::socket_queues:
+      case Opcode::socket_pair:
       case Opcode::adopt:
         return socket_operation(process, op);
       case Opcode::pipe:

@@ -185,7 +185,9 @@ std::int32_t adopt_socket(Process& process, AdoptArgs& args) noexcept {
       told < 0) {
     return told;
   }
-  args.what = value == SOCK_STREAM ? AdoptArgs::What::stream : AdoptArgs::What::datagram;
+  args.what = value == SOCK_STREAM      ? AdoptArgs::What::stream
+              : value == SOCK_SEQPACKET ? AdoptArgs::What::messages
+                                        : AdoptArgs::What::datagram;
   return 0;
 }
 
@@ -220,6 +222,16 @@ std::int32_t adopt(Process& process, AdoptArgs& args) noexcept {
   return 0;
 }
 
+std::int32_t make_pair(Process& process, SocketPairArgs& args) noexcept {
+  int ends[2];
+  const std::int32_t made = process.socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends);
+  if (made < 0) {
+    return made;
+  }
+  args = {.one = ends[0], .other = ends[1]};
+  return 0;
+}
+
 }  // namespace
 
 std::int32_t socket_operation(Process& process, Op& op) noexcept {
@@ -239,6 +251,8 @@ std::int32_t socket_operation(Process& process, Op& op) noexcept {
     case Opcode::local_name:
     case Opcode::peer_name:
       return name_of(process, op);
+    case Opcode::socket_pair:
+      return make_pair(process, *reinterpret_cast<SocketPairArgs*>(op.data));
     case Opcode::socket_queues:
       return process.socket_queues(op.on->handle, *reinterpret_cast<SocketQueues*>(op.data));
     case Opcode::adopt:

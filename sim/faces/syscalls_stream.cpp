@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "faces/syscalls.hpp"
+#include "loop/control_room.hpp"
 #include "loop/operations.hpp"
 #include "vigil/loop/descriptor.hpp"
 
@@ -143,18 +144,28 @@ std::int32_t receive_datagram(Process& process, Op& op) noexcept {
   message.msg_namelen = sizeof peer;
   message.msg_iov = &vector;
   message.msg_iovlen = 1;
-  const std::int32_t got = narrow(process.recvmsg(op.on->handle, &message, 0));
-  if (got >= 0) {
-    datagram.truncated = (message.msg_flags & MSG_TRUNC) != 0;
-    if (datagram.peer != nullptr) {
-      decode(peer, message.msg_namelen, *datagram.peer);
-    }
+  ControlRoom control;
+  if (!datagram.handles.empty()) {
+    control.offer(message, datagram.handles.size());
+  }
+  const std::int32_t got = narrow(process.recvmsg(op.on->handle, &message, MSG_CMSG_CLOEXEC));
+  if (got < 0) {
+    return got;
+  }
+  datagram.truncated = (message.msg_flags & MSG_TRUNC) != 0;
+  datagram.handles_lost = (message.msg_flags & MSG_CTRUNC) != 0;
+  datagram.handles = datagram.handles.first(ControlRoom::take(message, datagram.handles));
+  if (datagram.peer != nullptr) {
+    decode(peer, message.msg_namelen, *datagram.peer);
   }
   return got;
 }
 
 std::int32_t send_datagram(Process& process, Op& op) noexcept {
   const auto& datagram = *reinterpret_cast<Datagram*>(op.data);
+  if (datagram.handles.size() > Datagram::kMostHandles) {
+    return -EINVAL;
+  }
   SocketAddress peer{};
   iovec vector{datagram.data, datagram.size};
   msghdr message{};
@@ -163,6 +174,10 @@ std::int32_t send_datagram(Process& process, Op& op) noexcept {
   if (datagram.peer != nullptr) {
     message.msg_namelen = encode(*datagram.peer, peer);
     message.msg_name = message.msg_namelen != 0 ? &peer : nullptr;
+  }
+  ControlRoom control;
+  if (!datagram.handles.empty()) {
+    control.put(message, datagram.handles);
   }
   return narrow(process.sendmsg(op.on->handle, &message, MSG_NOSIGNAL));
 }

@@ -146,7 +146,7 @@ int DatagramSocket::name(sockaddr_storage& out, NameOf which) const noexcept {
   return static_cast<int>(format_endpoint(of_peer ? peer : local, Socket::family, out));
 }
 
-std::int64_t DatagramSocket::send(Parts& from, const Message& message) {
+std::int64_t DatagramSocket::send(Parts& from, Message& message) {
   const std::size_t size = from.size();
   if (size > (Socket::family == AF_INET ? 65507 : Datagram::kLargest)) {
     return -EMSGSIZE;

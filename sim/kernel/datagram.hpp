@@ -20,7 +20,7 @@ class DatagramSocket final : public Socket, private PortUser {
   int connect(const sockaddr* name, socklen_t size) override;
   int shutdown(int how) noexcept override;
   int name(sockaddr_storage& out, NameOf which) const noexcept override;
-  std::int64_t send(Parts& from, const Message& message) override;
+  std::int64_t send(Parts& from, Message& message) override;
   std::int64_t receive(Parts& to, Message& message) noexcept override;
   int set_option(int level, int option, const void* value, socklen_t size) noexcept override;
   int option(int level, int option, void* value) noexcept override;

@@ -15,6 +15,7 @@ struct LocalSocket::Packet {
   std::uint32_t begin = 0;
   std::uint32_t end = 0;
   std::uint8_t block = 0;
+  PassedFiles files;
 
   std::byte* bytes() noexcept { return reinterpret_cast<std::byte*>(this + 1); }
   std::size_t size() const noexcept { return end - begin; }

@@ -28,7 +28,7 @@ class LocalSocket final : public Socket {
   void accepted(Socket& out, bool taken) noexcept override;
   int shutdown(int how) noexcept override;
   int name(sockaddr_storage& out, NameOf which) const noexcept override;
-  std::int64_t send(Parts& from, const Message& message) override;
+  std::int64_t send(Parts& from, Message& message) override;
   std::int64_t receive(Parts& to, Message& message) noexcept override;
   int option(int level, int option, void* value) noexcept override;
   int queues(SocketQueues& out) const noexcept override;
@@ -55,12 +55,13 @@ class LocalSocket final : public Socket {
   bool writable() const noexcept;
   bool queue_full() const noexcept { return packets_ > queue_limit_; }
   std::int64_t send_stream(Parts& from);
-  std::int64_t send_packet(Parts& from, const Message& message);
+  std::int64_t send_packet(Parts& from, Message& message);
   int target(const Message& message, LocalSocket*& out);
-  int hand_over(Parts& from, const Message& message);
-  void deliver(LocalSocket& to, Parts& from, std::size_t size, std::size_t cost);
+  int hand_over(Parts& from, Message& message);
+  void deliver(LocalSocket& to, Parts& from, std::size_t size, PassedFiles files);
   Packet* unlink_first() noexcept;
   void pop() noexcept;
+  void give_back(Packet* packet) noexcept;
   void discard_first() noexcept;
   std::int64_t receive_stream(Parts& to, int flags) noexcept;
   std::int64_t receive_packet(Parts& to, Message& message, int flags) noexcept;

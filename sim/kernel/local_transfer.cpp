@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <bit>
 #include <cerrno>
+#include <memory>
 #include <new>
 #include <utility>
 
@@ -74,10 +75,13 @@ int LocalSocket::take_error() noexcept { return std::exchange(error_, 0); }
 
 // ---- Sending. ----
 
-std::int64_t LocalSocket::send(Parts& from, const Message& message) {
+std::int64_t LocalSocket::send(Parts& from, Message& message) {
   if (type == SOCK_STREAM) {
     if (message.to != nullptr && message.to_size != 0) {
       return state_ == State::established ? -EISCONN : -EOPNOTSUPP;
+    }
+    if (!message.files.all().empty()) {
+      return -EOPNOTSUPP;  // not modelled
     }
     return send_stream(from);
   }
@@ -88,7 +92,8 @@ std::int64_t LocalSocket::send(Parts& from, const Message& message) {
     if (state_ != State::established) {
       return -ENOTCONN;
     }
-    return send_packet(from, Message{});
+    message.to = nullptr;
+    return send_packet(from, message);
   }
   return send_packet(from, message);
 }
@@ -122,7 +127,7 @@ std::int64_t LocalSocket::send_stream(Parts& from) {
     if (failed != 0) {
       return sent != 0 ? static_cast<std::int64_t>(sent) : failed;
     }
-    deliver(*peer_, from, size, cost_of(size));
+    deliver(*peer_, from, size, {});
     sent += size;
   }
   if (cut_short) {
@@ -140,7 +145,7 @@ int LocalSocket::target(const Message& message, LocalSocket*& out) {
   return find_by_address(message.to, message.to_size, out);
 }
 
-std::int64_t LocalSocket::send_packet(Parts& from, const Message& message) {
+std::int64_t LocalSocket::send_packet(Parts& from, Message& message) {
   const bool named = message.to != nullptr && message.to_size != 0;
   const auto room = static_cast<std::size_t>(send_room_);
   if (!named && peer_ == nullptr && kernel_.limits().linux_version < 614) {
@@ -166,7 +171,7 @@ std::int64_t LocalSocket::send_packet(Parts& from, const Message& message) {
   return failed != 0 ? failed : static_cast<std::int64_t>(size);
 }
 
-int LocalSocket::hand_over(Parts& from, const Message& message) {
+int LocalSocket::hand_over(Parts& from, Message& message) {
   LocalSocket* to = nullptr;
   if (const int failed = target(message, to); failed != 0) {
     return failed;
@@ -192,17 +197,19 @@ int LocalSocket::hand_over(Parts& from, const Message& message) {
     return -EAGAIN;
   }
   const std::size_t size = from.size();
-  deliver(*to, from, size, cost_of(size));
+  deliver(*to, from, size, std::move(message.files));
   return 0;
 }
 
-void LocalSocket::deliver(LocalSocket& to, Parts& from, std::size_t size, std::size_t cost) {
+void LocalSocket::deliver(LocalSocket& to, Parts& from, std::size_t size, PassedFiles files) {
+  const std::size_t cost = cost_of(size);
   std::uint8_t block = 0;
   auto* packet = ::new (pool_.take(sizeof(Packet) + size, block)) Packet;
   packet->block = block;
   packet->sender = this;
   packet->cost = cost;
   packet->end = static_cast<std::uint32_t>(size);
+  packet->files = std::move(files);
   from.take(packet->bytes(), size);
   hold();
   charged_ += cost;
@@ -231,17 +238,23 @@ void LocalSocket::pop() noexcept {
   Packet* packet = unlink_first();
   LocalSocket& sender = *packet->sender;
   sender.charged_ -= packet->cost;
-  pool_.give(packet, packet->block);
+  give_back(packet);
   if (!sender.dead_ && sender.writable()) {
     sender.queue().wake(kWritableBits);
   }
   sender.drop();
 }
 
+void LocalSocket::give_back(Packet* packet) noexcept {
+  const std::uint8_t block = packet->block;
+  std::destroy_at(packet);
+  pool_.give(packet, block);
+}
+
 void LocalSocket::discard_first() noexcept {
   Packet* packet = unlink_first();
   LocalSocket& sender = *packet->sender;
-  pool_.give(packet, packet->block);
+  give_back(packet);
   sender.drop();
 }
 
@@ -318,6 +331,7 @@ std::int64_t LocalSocket::receive_packet(Parts& to, Message& message, int flags)
     message.from_size = static_cast<socklen_t>(packet.sender->name(*message.from, NameOf::itself));
   }
   if ((flags & MSG_PEEK) == 0) {
+    message.files = std::move(packet.files);
     pop();
     room_.wake(kWritableBits);
   }

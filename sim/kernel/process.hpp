@@ -35,6 +35,7 @@
 namespace vigil::sim {
 
 class Kernel;
+class PassedFiles;
 
 // How a process ends, for who watches it: it outlives the process for as long as a pidfd is open or
 // its parent has not waited.
@@ -224,6 +225,8 @@ class Process {
   // Installs what was just made, or frees it.
   std::int32_t install_new(File* file, int open_flags) noexcept;
   void close_all() noexcept;
+  std::int32_t take_files(const msghdr& given, PassedFiles& into) const;
+  int give_files(const PassedFiles& came, msghdr& given, int flags);
 
   // null: the root.
   void start_in(File* directory) noexcept;

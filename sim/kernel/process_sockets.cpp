@@ -18,6 +18,7 @@ namespace {
 
 constexpr int kTypeMask = 0xf;
 constexpr std::size_t kMostParts = 1024;  // UIO_MAXIOV
+constexpr std::size_t kMostPassed = 253;  // SCM_MAX_FD
 
 // Null: no socket, and why in `failed`.
 Socket* socket_of(const Process& process, int fd, std::int32_t& failed) noexcept {
@@ -239,6 +240,50 @@ std::int64_t Process::send(int fd, std::span<const std::byte> from, int flags) n
   return sendmsg(fd, &message, flags);
 }
 
+// Of what the control part names, the open files (cmsg(3), SCM_RIGHTS).
+std::int32_t Process::take_files(const msghdr& given, PassedFiles& into) const {
+  for (cmsghdr* part = given.msg_control != nullptr ? CMSG_FIRSTHDR(&given) : nullptr;
+       part != nullptr; part = CMSG_NXTHDR(const_cast<msghdr*>(&given), part)) {
+    if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) {
+      continue;
+    }
+    for (std::size_t at = 0; CMSG_LEN(at + sizeof(int)) <= part->cmsg_len; at += sizeof(int)) {
+      int number = -1;
+      std::memcpy(&number, CMSG_DATA(part) + at, sizeof number);
+      File* passed = file(number);
+      if (passed == nullptr) {
+        return -EBADF;
+      }
+      if (into.all().size() == kMostPassed) {
+        return -EINVAL;
+      }
+      into.add(*passed);
+    }
+  }
+  return 0;
+}
+
+// MSG_CTRUNC if some were lost: there is no room for them, or they get no numbers.
+int Process::give_files(const PassedFiles& came, msghdr& given, int flags) {
+  const std::size_t room =
+      given.msg_controllen < CMSG_LEN(0) ? 0 : (given.msg_controllen - CMSG_LEN(0)) / sizeof(int);
+  std::size_t placed = 0;
+  for (File* passed : came.all()) {
+    const std::int32_t number =
+        placed == room ? -EMFILE : install(*passed, (flags & MSG_CMSG_CLOEXEC) != 0);
+    if (number < 0) {
+      break;
+    }
+    auto* part = static_cast<cmsghdr*>(given.msg_control);
+    part->cmsg_level = SOL_SOCKET;
+    part->cmsg_type = SCM_RIGHTS;
+    std::memcpy(CMSG_DATA(part) + placed * sizeof(int), &number, sizeof number);
+    part->cmsg_len = CMSG_LEN(++placed * sizeof(int));
+  }
+  given.msg_controllen = placed == 0 ? 0 : CMSG_SPACE(placed * sizeof(int));
+  return placed == came.all().size() ? 0 : MSG_CTRUNC;
+}
+
 std::int64_t Process::recvmsg(int fd, msghdr* given, int flags) noexcept {
   std::int32_t failed = 0;
   Socket* socket = socket_of(*this, fd, failed);
@@ -261,8 +306,7 @@ std::int64_t Process::recvmsg(int fd, msghdr* given, int flags) noexcept {
     std::memcpy(given->msg_name, &from, std::min(given->msg_namelen, message.from_size));
     given->msg_namelen = message.from_size;
   }
-  given->msg_flags = message.flags;
-  given->msg_controllen = 0;
+  given->msg_flags = message.flags | give_files(message.files, *given, flags);
   return got;
 }
 
@@ -280,6 +324,9 @@ std::int64_t Process::sendmsg(int fd, const msghdr* given, int flags) noexcept {
   message.to = static_cast<const sockaddr*>(given->msg_name);
   message.to_size = given->msg_name != nullptr ? given->msg_namelen : 0;
   message.flags = flags;
+  if (failed = take_files(*given, message.files); failed != 0) {
+    return failed;
+  }
   const std::int64_t sent = socket->send(parts, message);
   if (sent == -EPIPE && socket->type == SOCK_STREAM && (flags & MSG_NOSIGNAL) == 0) {
     raise(SIGPIPE);

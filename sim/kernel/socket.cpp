@@ -45,7 +45,8 @@ std::int64_t Socket::read(std::span<std::byte> to) noexcept {
 std::int64_t Socket::write(std::span<const std::byte> from) noexcept {
   const iovec part{const_cast<std::byte*>(from.data()), from.size()};
   Parts parts({&part, 1});
-  return send(parts, Message{});
+  Message message;
+  return send(parts, message);
 }
 
 int Socket::set_option(int level, int option, const void* value, socklen_t size) noexcept {

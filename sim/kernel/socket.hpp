@@ -8,6 +8,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <utility>
+#include <vector>
 
 #include "kernel/file.hpp"
 #include "kernel/parts.hpp"
@@ -20,6 +22,31 @@ inline constexpr std::uint32_t kWrBand = 0x200;
 // What those who wait are told when something arrived: sock_def_readable().
 inline constexpr std::uint32_t kArrived = kReadable | kPriority | kRdNorm | 0x080;
 
+// Open files under way from one process to another (SCM_RIGHTS): each has a handle's reference.
+class PassedFiles {
+ public:
+  PassedFiles() noexcept = default;
+  PassedFiles(PassedFiles&& other) noexcept : all_(std::exchange(other.all_, {})) {}
+  PassedFiles& operator=(PassedFiles&& other) noexcept {
+    all_.swap(other.all_);
+    return *this;
+  }
+  ~PassedFiles() {
+    for (File* file : all_) {
+      file->drop_handle();
+    }
+  }
+
+  void add(File& file) {
+    all_.push_back(&file);
+    file.hold_handle();
+  }
+  const std::vector<File*>& all() const noexcept { return all_; }
+
+ private:
+  std::vector<File*> all_;
+};
+
 // A name to send to, or the one that something came from, and what the call says beside its bytes.
 struct Message {
   const sockaddr* to = nullptr;  // null: the connected one
@@ -27,6 +54,7 @@ struct Message {
   sockaddr_storage* from = nullptr;  // null: it is not asked for
   socklen_t from_size = 0;           // 0: it has none
   int flags = 0;                     // MSG_PEEK ...; of a receipt, afterwards: MSG_TRUNC ...
+  PassedFiles files;                 // that go with it, or came
 };
 
 // Whose name is asked for. That of an accepted connection's peer is known though it was reset.
@@ -47,7 +75,7 @@ class Socket : public File {
   virtual int shutdown(int how) noexcept = 0;
   // The name's size.
   virtual int name(sockaddr_storage& out, NameOf which) const noexcept = 0;
-  virtual std::int64_t send(Parts& from, const Message& message) = 0;
+  virtual std::int64_t send(Parts& from, Message& message) = 0;
   virtual std::int64_t receive(Parts& to, Message& message) noexcept = 0;
   virtual int set_option(int level, int option, const void* value, socklen_t size) noexcept;
   // Into `value`, which has room for 16 bytes; the size, or -errno.

@@ -201,7 +201,7 @@ int StreamSocket::name(sockaddr_storage& out, NameOf which) const noexcept {
   return static_cast<int>(format_endpoint(told, family, out));
 }
 
-std::int64_t StreamSocket::send(Parts& from, const Message& message) {
+std::int64_t StreamSocket::send(Parts& from, Message& message) {
   return tcp_->send(from, message.flags);
 }
 

@@ -17,10 +17,11 @@
 
 namespace vigil {
 
-std::int32_t perform_socket(Op& op) noexcept;  // socket_operations.cpp
-std::int32_t perform_stream(Op& op) noexcept;  // stream_operations.cpp
-std::int32_t perform_file(Op& op) noexcept;    // file_operations.cpp
-std::int32_t perform_name(Op& op) noexcept;    // name_operations.cpp: names, and room on the disk
+std::int32_t perform_socket(Op& op) noexcept;    // socket_operations.cpp
+std::int32_t perform_stream(Op& op) noexcept;    // stream_operations.cpp
+std::int32_t perform_datagram(Op& op) noexcept;  // datagram_operations.cpp
+std::int32_t perform_file(Op& op) noexcept;      // file_operations.cpp
+std::int32_t perform_name(Op& op) noexcept;      // name_operations.cpp: names, and room on the disk
 std::int32_t perform_system(
     Op& op) noexcept;  // system_operations.cpp: signals, pipes, file changes
 std::int32_t perform_process(Op& op) noexcept;  // process_operations.cpp

@@ -310,7 +310,9 @@ std::int32_t adopt_socket(AdoptArgs& args) noexcept {
   if (::getsockopt(args.handle, SOL_SOCKET, SO_TYPE, &value, &size) != 0) {
     return -errno;
   }
-  args.what = value == SOCK_STREAM ? AdoptArgs::What::stream : AdoptArgs::What::datagram;
+  args.what = value == SOCK_STREAM      ? AdoptArgs::What::stream
+              : value == SOCK_SEQPACKET ? AdoptArgs::What::messages
+                                        : AdoptArgs::What::datagram;
   return 0;  // every call on a socket says MSG_DONTWAIT by itself: its flags stay as they are
 }
 
@@ -350,6 +352,15 @@ std::int32_t adopt(AdoptArgs& args) noexcept {
   return 0;
 }
 
+std::int32_t make_pair(SocketPairArgs& args) noexcept {
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
+    return -errno;
+  }
+  args = {.one = ends[0], .other = ends[1]};
+  return 0;
+}
+
 }  // namespace
 
 std::int32_t perform_socket(Op& op) noexcept {
@@ -370,6 +381,8 @@ std::int32_t perform_socket(Op& op) noexcept {
       return name_of(op, false);
     case Opcode::peer_name:
       return name_of(op, true);
+    case Opcode::socket_pair:
+      return make_pair(*reinterpret_cast<SocketPairArgs*>(op.data));
     case Opcode::socket_queues:
       return look_at_queues(op.on->handle, *reinterpret_cast<SocketQueues*>(op.data));
     case Opcode::adopt:

@@ -1,4 +1,4 @@
-// Bytes: reading, writing, datagrams, files into sockets. Nothing here waits, but on handles that
+// Bytes: reading, writing, files into sockets. Nothing here waits, but on handles that
 // cannot be watched.
 #include <signal.h>
 #include <sys/sendfile.h>
@@ -147,36 +147,6 @@ std::int32_t write_file(Op& op) noexcept {
   return SendFile::kSent;
 }
 
-std::int32_t receive_datagram(Op& op) noexcept {
-  auto& datagram = *reinterpret_cast<Datagram*>(op.data);
-  SocketAddress peer{};
-  iovec vector{datagram.data, datagram.size};
-  msghdr message{};
-  message.msg_name = &peer;
-  message.msg_namelen = sizeof peer;
-  message.msg_iov = &vector;
-  message.msg_iovlen = 1;
-  const std::int32_t got =
-      outcome([&] { return ::recvmsg(op.on->handle, &message, MSG_DONTWAIT); });
-  if (got >= 0) {
-    datagram.truncated = (message.msg_flags & MSG_TRUNC) != 0;
-    if (datagram.peer != nullptr) {
-      decode(peer, message.msg_namelen, *datagram.peer);
-    }
-  }
-  return got;
-}
-
-std::int32_t send_datagram(Op& op) noexcept {
-  const auto& datagram = *reinterpret_cast<Datagram*>(op.data);
-  SocketAddress peer{};
-  const socklen_t size = datagram.peer != nullptr ? encode(*datagram.peer, peer) : 0;
-  return outcome([&] {
-    return ::sendto(op.on->handle, datagram.data, datagram.size, MSG_DONTWAIT | MSG_NOSIGNAL,
-                    size != 0 ? &peer.any : nullptr, size);
-  });
-}
-
 }  // namespace
 
 std::int32_t perform_stream(Op& op) noexcept {
@@ -192,10 +162,6 @@ std::int32_t perform_stream(Op& op) noexcept {
       return write_many(op);
     case Opcode::send_file:
       return write_file(op);
-    case Opcode::receive_from:
-      return receive_datagram(op);
-    case Opcode::send_to:
-      return send_datagram(op);
     default:
       return -ENOSYS;
   }

@@ -32,9 +32,10 @@ class NativeSyscalls final : public Syscalls {
       case Opcode::send_zero_copy:
       case Opcode::send_many:
       case Opcode::send_file:
+        return perform_stream(op);
       case Opcode::receive_from:
       case Opcode::send_to:
-        return perform_stream(op);
+        return perform_datagram(op);
       case Opcode::accept:
       case Opcode::connect:
       case Opcode::open_socket:
@@ -43,6 +44,7 @@ class NativeSyscalls final : public Syscalls {
       case Opcode::local_name:
       case Opcode::peer_name:
       case Opcode::socket_queues:
+      case Opcode::socket_pair:
       case Opcode::adopt:
         return perform_socket(op);
       case Opcode::pipe:

@@ -46,10 +46,24 @@ struct AcceptArgs {
 // Opcode::receive_from and send_to. The result is the byte count; a datagram that was cut is told
 // by `truncated`.
 struct Datagram {
+  // Handles in one datagram: what Linux lets pass (SCM_MAX_FD, unix(7)).
+  static constexpr std::size_t kMostHandles = 253;
+
   std::byte* data = nullptr;
   std::size_t size = 0;
   SocketName* peer = nullptr;
+  // Of a local socket. send_to: open handles that go with it, and stay the sender's. receive_from:
+  // room for such, and afterwards those that came, which are the receiver's to close, and closed
+  // on exec.
+  std::span<NativeHandle> handles = {};
   bool truncated = false;
+  bool handles_lost = false;  // more came than there was room for: they are closed
+};
+
+// Opcode::socket_pair: two connected local sockets of messages (SOCK_SEQPACKET), close-on-exec.
+struct SocketPairArgs {
+  NativeHandle one = kNoHandle;
+  NativeHandle other = kNoHandle;
 };
 
 // Opcode::send_many: the spans are consumed from the front as they are written.
@@ -156,7 +170,7 @@ struct SocketQueues {
 // Opcode::adopt: looks at a handle from elsewhere. A shared terminal or pipe is reopened, so that
 // making it non-blocking changes nobody else's; `handle` is then the new one.
 struct AdoptArgs {
-  enum class What : std::uint8_t { stream, datagram, listener, pipe, file };
+  enum class What : std::uint8_t { stream, datagram, messages, listener, pipe, file };
   NativeHandle handle = kNoHandle;
   What what = What::file;
   bool reopened = false;

@@ -46,6 +46,7 @@ enum class Opcode : std::uint8_t {
   local_name,   // `data` is the Address to fill
   peer_name,
   socket_queues,  // `data` is a SocketQueues to fill
+  socket_pair,    // `data` is a SocketPairArgs
   pipe,           // `data` is a PipeArgs
   adopt,          // `data` is an AdoptArgs: what kind of handle is this, and can it be watched?
   signal_source,  // `data` is a SignalArgs

@@ -10,7 +10,7 @@
 namespace vigil {
 
 constexpr std::string_view name_of(Opcode code) noexcept {
-  constexpr std::array<std::string_view, 51> kNames{"nothing",
+  constexpr std::array<std::string_view, 52> kNames{"nothing",
                                                     "a task",
                                                     "the tasks of its scope",
                                                     "an event",
@@ -37,6 +37,7 @@ constexpr std::string_view name_of(Opcode code) noexcept {
                                                     "local_name",
                                                     "peer_name",
                                                     "socket_queues",
+                                                    "socket_pair",
                                                     "pipe",
                                                     "adopt",
                                                     "signals",
