@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "admin/commands.hpp"
@@ -29,7 +30,7 @@ int doctor(const vigil::cli::Settings& settings) {
   return say(stdout, settings.json ? as_json(report) : as_table(report, screen()), 0);
 }
 
-int run(const vigil::cli::Invocation& asked) {
+int run(const vigil::cli::Invocation& asked, char** words) {
   using namespace vigil;
   for (const std::string& warning : asked.warnings) {
     say(stderr, warning + "\n", 0);
@@ -49,10 +50,20 @@ int run(const vigil::cli::Invocation& asked) {
   if (asked.command->name == "dump") {
     return app::dump_server(asked.settings);
   }
+  if (asked.command->name == "restart") {
+    return app::restart_server(asked.settings);
+  }
   if (asked.command->name == "explain") {
     return app::explain_connection(asked.settings);
   }
-  return asked.command->name == "config" ? config::print(asked) : app::serve(asked);
+  if (asked.command->name == "config") {
+    return config::print(asked);
+  }
+  std::vector<std::string> command;
+  for (char** word = words; *word != nullptr; ++word) {
+    command.emplace_back(*word);
+  }
+  return app::serve(asked, std::move(command));
 }
 
 }  // namespace
@@ -75,6 +86,6 @@ int main(int count, char** words) {
       return say(stdout, cli::version(version_text(), vigil_commit(), compiler_text(), engines()),
                  0);
     case cli::Task::run:
-      return run(*asked);
+      return run(*asked, words);
   }
 }

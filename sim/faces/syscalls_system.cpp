@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "faces/syscalls.hpp"
+#include "loop/environment.hpp"
 #include "vigil/loop/descriptor.hpp"
 #include "vigil/loop/system_arguments.hpp"
 #include "vigil/poll/source.hpp"
@@ -191,10 +192,16 @@ std::vector<std::string> texts(const char* const* list) {
 }
 
 std::int32_t spawn(Process& process, SpawnArgs& args) {
-  Process::Command command{
-      .arguments = texts(args.arguments),
-      .environment = args.environment != nullptr ? texts(args.environment) : process.environment,
-      .directory = args.directory};
+  std::vector<const char*> own;
+  for (const std::string& variable : process.environment) {
+    own.push_back(variable.c_str());
+  }
+  own.push_back(nullptr);
+  const auto environment =
+      with_more(args.environment != nullptr ? args.environment : own.data(), args.more_environment);
+  Process::Command command{.arguments = texts(args.arguments),
+                           .environment = texts(environment.data()),
+                           .directory = args.directory};
   std::copy_n(args.standard, 3, command.standard);
   return process.spawn(command, args.pid);
 }

@@ -43,6 +43,11 @@ std::uint32_t new_home(std::uint32_t shard) noexcept {
 
 }  // namespace
 
+std::int32_t Engine::take_accepted(Descriptor& descriptor) noexcept {
+  static_cast<void>(descriptor);
+  return -EAGAIN;
+}
+
 std::int32_t Engine::take_early(Descriptor& descriptor, std::byte*& data) noexcept {
   data = nullptr;
   if (descriptor.early == 0) {

@@ -9,7 +9,9 @@
 
 #include <array>
 #include <cstring>
+#include <new>
 
+#include "loop/environment.hpp"
 #include "loop/operations.hpp"
 #include "poll/lower.hpp"
 #include "vigil/loop/descriptor.hpp"
@@ -66,11 +68,14 @@ class Plan {
     return ::posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
   }
 
-  int start(const SpawnArgs& args, pid_t& pid) const noexcept {
-    char* const* environment =
-        args.environment != nullptr ? const_cast<char* const*>(args.environment) : environ;
+  int start(const SpawnArgs& args, pid_t& pid) const noexcept try {
+    const auto environment =
+        with_more(args.environment != nullptr ? args.environment : environ, args.more_environment);
     return ::posix_spawnp(&pid, args.arguments[0], &actions_, &attributes_,
-                          const_cast<char* const*>(args.arguments), environment);
+                          const_cast<char* const*>(args.arguments),
+                          const_cast<char* const*>(environment.data()));
+  } catch (const std::bad_alloc&) {
+    return ENOMEM;
   }
 
  private:

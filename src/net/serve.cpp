@@ -61,6 +61,11 @@ void Drain::begin() noexcept {
   }
 }
 
+void Drain::begin_elsewhere() noexcept {
+  elsewhere_ = elsewhere_ || !begun_;
+  begin();
+}
+
 Task<> detail::drain_connections(Scope& connections, const ServeOptions& options,
                                  ServeFigures& figures) {
   connections.set_deadline(options.drain->deadline());

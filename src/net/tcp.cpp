@@ -181,6 +181,12 @@ Result<TcpStream> TcpListener::Accept::accepted(std::int32_t handle,
   return TcpStream(*attached);
 }
 
+Result<TcpStream> TcpListener::take_accepted(std::source_location where) noexcept {
+  const std::int32_t handle =
+      descriptor_ != nullptr ? Loop::current()->engine().take_accepted(*descriptor_) : -EAGAIN;
+  return Accept(descriptor_, share_, nullptr).accepted(handle, where);
+}
+
 // What it sets is the socket's: it would stay with whoever goes on with one that was adopted. On a
 // local path it would end the accepting of whoever shares the socket, too.
 Result<> TcpListener::refuse() noexcept {

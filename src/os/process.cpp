@@ -68,7 +68,8 @@ class ChildEnds {
 Result<Process> Process::spawn(const ProcessOptions& options) {
   const auto zero = [&] {
     return has_zero_byte(options.arguments) || has_zero_byte({options.directory}) ||
-           (options.environment && has_zero_byte(*options.environment));
+           (options.environment && has_zero_byte(*options.environment)) ||
+           has_zero_byte(options.more_environment);
   };
   if (options.arguments.empty() || zero()) {
     return error(std::errc::invalid_argument);
@@ -76,8 +77,10 @@ Result<Process> Process::spawn(const ProcessOptions& options) {
   const auto arguments = pointers(options.arguments);
   const auto environment =
       options.environment ? pointers(*options.environment) : std::vector<const char*>();
+  const auto more = pointers(options.more_environment);
   SpawnArgs args{.arguments = arguments.data(),
                  .environment = options.environment ? environment.data() : nullptr,
+                 .more_environment = more.data(),
                  .directory = options.directory.empty() ? nullptr : options.directory.c_str()};
   Process process;
   ChildEnds ends;

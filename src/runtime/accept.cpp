@@ -76,6 +76,49 @@ Acceptors::~Acceptors() {
       Loop::current()->syscalls().close(place->handle);
     }
   }
+  let_go();
+}
+
+namespace {
+
+Result<NativeHandle> duplicate_of(NativeHandle handle) noexcept {
+  AdoptArgs copy{.handle = handle, .duplicate = true};
+  if (const std::int32_t made = detail::perform_now(Opcode::adopt, nullptr, &copy); made < 0) {
+    return failed(made);
+  }
+  return copy.handle;
+}
+
+}  // namespace
+
+Result<> Acceptors::keep() noexcept try {
+  kept_.reserve(places_.size());
+  const auto one = [this](NativeHandle socket) -> Result<> {
+    const auto copy = duplicate_of(socket);
+    if (copy) {
+      kept_.push_back(*copy);
+    }
+    return copy ? Result<>() : std::unexpected(copy.error());
+  };
+  if (own_.has_socket()) {
+    return one(own_.descriptor_->handle);
+  }
+  for (const auto& place : places_) {
+    if (auto kept = one(place->handle); !kept) {
+      let_go();
+      return kept;
+    }
+  }
+  return {};
+} catch (const std::bad_alloc&) {
+  return error(std::errc::not_enough_memory);
+}
+
+void Acceptors::let_go() noexcept {
+  for (const NativeHandle handle : kept_) {
+    Loop::current()->syscalls().close(handle);
+  }
+  kept_.clear();
 }
 
 Result<std::unique_ptr<Acceptors>> Acceptors::open(Shards& shards, const Address& at,
@@ -93,13 +136,13 @@ Result<std::unique_ptr<Acceptors>> Acceptors::open(Shards& shards, const Address
 
 // What a listener of ours has from the start: its connections inherit it.
 Result<TcpListener> Acceptors::adopt_copy(NativeHandle handle, const ListenOptions& options) {
-  AdoptArgs copy{.handle = handle, .duplicate = true};
-  if (const std::int32_t made = detail::perform_now(Opcode::adopt, nullptr, &copy); made < 0) {
-    return failed(made);
+  const auto copy = duplicate_of(handle);
+  if (!copy) {
+    return std::unexpected(copy.error());
   }
-  auto listener = TcpListener::adopt(copy.handle);
+  auto listener = TcpListener::adopt(*copy);
   if (!listener) {
-    Loop::current()->syscalls().close(copy.handle);
+    Loop::current()->syscalls().close(*copy);
     return listener;
   }
   const auto address = listener->local_address();
@@ -119,23 +162,50 @@ Result<TcpListener> Acceptors::adopt_copy(NativeHandle handle, const ListenOptio
   return listener;
 }
 
-Result<std::unique_ptr<Acceptors>> Acceptors::adopt(Shards& shards, NativeHandle handle,
-                                                    ListenOptions options,
+Result<std::unique_ptr<Acceptors>> Acceptors::adopt(Shards& shards,
+                                                    std::span<const NativeHandle> sockets,
+                                                    Adopted how, ListenOptions options,
                                                     AcceptStrategy strategy) noexcept try {
-  auto listener = adopt_copy(handle, options);
-  if (!listener) {
-    return std::unexpected(listener.error());
+  const bool group = sockets.size() > 1;
+  if (sockets.empty() || sockets.size() > shards.size() || (group && !is_group(strategy))) {
+    return error(std::errc::invalid_argument);
   }
-  std::unique_ptr<Acceptors> made(
-      new Acceptors(shards, Address(), is_group(strategy) ? AcceptStrategy::exclusive : strategy));
-  made->adopted_ = true;
-  if (auto shared = made->share(std::move(*listener)); !shared) {
-    return std::unexpected(shared.error());
+  const AcceptStrategy possible =
+      !group && is_group(strategy) ? AcceptStrategy::exclusive : strategy;
+  std::unique_ptr<Acceptors> made(new Acceptors(shards, Address(), possible));
+  made->lent_ = how == Adopted::lent;
+  Result<> adopted;
+  if (group) {
+    adopted = made->adopt_group(sockets, options);
+  } else if (auto listener = adopt_copy(sockets.front(), options)) {
+    listener->adopted_ = made->lent_;
+    adopted = made->share(std::move(*listener));
+  } else {
+    adopted = std::unexpected(listener.error());
+  }
+  if (!adopted) {
+    return std::unexpected(adopted.error());
   }
   made->tell_address();
   return made;
 } catch (const std::bad_alloc&) {
   return error(std::errc::not_enough_memory);
+}
+
+Result<> Acceptors::adopt_group(std::span<const NativeHandle> sockets, ListenOptions options) {
+  std::vector<TcpListener> group;
+  for (const NativeHandle socket : sockets) {
+    auto listener = adopt_copy(socket, options);
+    if (!listener) {
+      return std::unexpected(listener.error());
+    }
+    group.push_back(std::move(*listener));
+  }
+  auto address = group.front().local_address();
+  if (!address) {
+    return std::unexpected(address.error());
+  }
+  return grow(group, *address, options);
 }
 
 Result<> Acceptors::listen(const Address& at, ListenOptions options) {
@@ -186,30 +256,36 @@ Result<> Acceptors::share(TcpListener listener) {
 }
 
 Result<> Acceptors::listen_as_group(const Address& at, ListenOptions options) {
-  Address name = at;
   if (!options.reuse_port) {
     // A group takes in whoever asks, another program of the same user too: so somebody asks alone
     // first, and is gone before the group comes.
-    SocketArgs alone{.name = name.name(), .bind = true, .only_ipv6 = options.only_ipv6};
+    SocketArgs alone{.name = at.name(), .bind = true, .only_ipv6 = options.only_ipv6};
     const std::int32_t probe = detail::perform_now(Opcode::open_socket, nullptr, &alone);
     if (probe < 0) {
       return failed(probe);
     }
     Loop::current()->syscalls().close(probe);
   }
-  options.reuse_port = true;
   std::vector<TcpListener> group;
-  for (std::size_t shard = 0; shard != places_.size(); ++shard) {
-    auto listener = TcpListener::listen(name, options);
+  return grow(group, at, options);
+}
+
+// Until each shard has a listener of it.
+Result<> Acceptors::grow(std::vector<TcpListener>& group, const Address& at,
+                         ListenOptions options) {
+  address_ = at;
+  options.reuse_port = true;
+  while (group.size() != places_.size()) {
+    auto listener = TcpListener::listen(address_, options);
     if (!listener) {
       return std::unexpected(listener.error());
     }
-    if (shard == 0) {
+    if (group.empty()) {
       auto address = listener->local_address();
       if (!address) {
         return std::unexpected(address.error());
       }
-      name = address_ = *address;
+      address_ = *address;
     }
     group.push_back(std::move(*listener));
   }
@@ -257,7 +333,7 @@ Result<TcpListener> Acceptors::take() {
   }
   place.before = loop.engine().attached();
   TcpListener listener(*attached, &place.share);
-  listener.adopted_ = adopted_;
+  listener.adopted_ = lent_;
   return listener;
 }
 
@@ -308,6 +384,17 @@ Task<Result<>> Acceptors::hand_out(Drain& drain) {
   if (!drain.begun()) {
     co_return result;
   }
+  while (drain.goes_on_elsewhere() && own_.has_socket()) {
+    const std::int32_t ahead = Loop::current()->engine().take_accepted(*own_.descriptor_);
+    if (ahead < 0) {
+      break;
+    }
+    auto handing_on = hand_on(ahead);
+    if (const Result<> handed = co_await std::move(handing_on); !handed) {
+      break;
+    }
+  }
+  own_.close();
   for (const auto& place : places_) {
     place->handed->close();
   }
@@ -315,12 +402,10 @@ Task<Result<>> Acceptors::hand_out(Drain& drain) {
 }
 
 Task<Result<>> Acceptors::hand_out_all(Scope* scope, Drain* drain) {
-  TcpListener listener = std::move(own_);
-  detail::LastCall last(*drain, listener, *scope);
+  detail::LastCall last(*drain, own_, *scope);
   AcceptArgs args;
   for (;;) {
-    const std::int32_t handle =
-        co_await detail::Operation(Opcode::accept, listener.descriptor_, &args);
+    const std::int32_t handle = co_await detail::Operation(Opcode::accept, own_.descriptor_, &args);
     last.came(handle < 0 ? detail::kAcceptPause : Nanos::zero());
     if (handle < 0) {
       const auto failure = failed(handle);
@@ -330,16 +415,22 @@ Task<Result<>> Acceptors::hand_out_all(Scope* scope, Drain* drain) {
       co_await sleep_for(detail::kAcceptPause);
       continue;
     }
-    bool handed = hand(handle);
-    while (!handed) {
-      // All mailboxes are full: the backlog waits with this one.
-      if (const Result<> slept = co_await sleep_for(std::chrono::milliseconds(1)); !slept) {
-        Loop::current()->syscalls().close(handle);
-        co_return std::unexpected(slept.error());
-      }
-      handed = hand(handle);
+    auto handing_on = hand_on(handle);
+    if (const Result<> handed = co_await std::move(handing_on); !handed) {
+      co_return handed;
     }
   }
+}
+
+Task<Result<>> Acceptors::hand_on(NativeHandle handle) {
+  while (!hand(handle)) {
+    // All mailboxes are full: the backlog waits with this one.
+    if (const Result<> slept = co_await sleep_for(std::chrono::milliseconds(1)); !slept) {
+      Loop::current()->syscalls().close(handle);
+      co_return std::unexpected(slept.error());
+    }
+  }
+  co_return Result<>{};
 }
 
 std::vector<AcceptFigures> Acceptors::figures() const {

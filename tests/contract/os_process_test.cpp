@@ -123,6 +123,9 @@ TEST_P(OsProcess, StartsWhereAndWithWhatItWasTold) {
         options.environment = {"GREETING=hi there", "PATH=/usr/bin:/bin"};
         auto told = output_of(options, {});
         EXPECT_EQ(co_await std::move(told), directory + "\nhi there\nnone\n");
+        options.more_environment = {"GREETING=good evening", "GREET=nobody"};
+        auto replaced = output_of(options, {});
+        EXPECT_EQ(co_await std::move(replaced), directory + "\ngood evening\nnone\n");
       },
       here.path());
 }

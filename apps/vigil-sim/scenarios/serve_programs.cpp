@@ -55,7 +55,13 @@ Task<int> site_program(std::shared_ptr<const Called> called) {
     sim::Seat::current()->process().ignore_signal(number, true);
   }
   const app::HandedDown nothing;  // no service manager has started it
-  auto serving = app::serve_sites(&called->source, &called->configuration, kDescriptors, &nothing);
+  const app::Origin origin;
+  const app::Beginning beginning{.source = &called->source,
+                                 .first = &called->configuration,
+                                 .descriptors = kDescriptors,
+                                 .handed = &nothing,
+                                 .origin = &origin};
+  auto serving = app::serve_sites(&beginning);
   co_return co_await std::move(serving);
 }
 

@@ -1,4 +1,4 @@
-// Routes, each a few lines: all of it is read, nothing is changed.
+// Routes, each a few lines. All of it is read; the owner may ask for one change, a new process.
 #include "admin/answer.hpp"
 
 #include <array>
@@ -12,6 +12,7 @@
 #include "admin/page.hpp"
 #include "admin/process.hpp"
 #include "vigil/coro/offload.hpp"
+#include "vigil/coro/sleep.hpp"
 #include "vigil/http/fields.hpp"
 #include "vigil/loop/loop.hpp"
 #include "vigil/net/address.hpp"
@@ -148,7 +149,33 @@ constexpr std::array kRoutes{
 constexpr std::string_view kExplain = "/explain";
 constexpr std::string_view kExplainJson = "/explain.json";
 
+constexpr std::string_view kRestart = "/restart";
+
+// Answered when the new process serves, or when it is known that none does.
+Task<Said> restart(AdminService& service) {
+  const std::uint64_t before = service.panel->succession().tries;
+  if (!service.panel->ask_to_give_way()) {
+    co_return Said{.status = 503, .text = "not restarted: the process is beginning or ending.\n"};
+  }
+  for (;;) {
+    if (!co_await sleep_for(std::chrono::milliseconds(10))) {
+      co_return Said{.status = 503, .text = "not restarted: the process is ending.\n"};
+    }
+    Panel::Succession now = service.panel->succession();
+    if (now.tries != before) {
+      co_return Said{.status = now.process != 0 ? 200u : 500u, .text = std::move(now.said) + "\n"};
+    }
+  }
+}
+
 Task<Said> route(const http::RequestHead& request, AdminService& service) {
+  if (service.to_owner && request.path() == kRestart) {
+    if (request.method() != http::Method::post) {
+      co_return Said{.status = 405, .text = "this changes something: ask by POST\n"};
+    }
+    auto restarting = restart(service);
+    co_return co_await std::move(restarting);
+  }
   if (request.method() != http::Method::get && request.method() != http::Method::head) {
     co_return Said{.status = 405, .text = "only GET and HEAD are answered here\n"};
   }
@@ -173,7 +200,8 @@ Task<Said> route(const http::RequestHead& request, AdminService& service) {
     }
   }
   if (service.to_owner) {
-    unknown.text += "/explain?peer=127.0.0.1:53412\n/explain.json?peer=127.0.0.1:53412\n";
+    unknown.text +=
+        "/explain?peer=127.0.0.1:53412\n/explain.json?peer=127.0.0.1:53412\n/restart, by POST\n";
   }
   co_return unknown;
 }

@@ -16,7 +16,7 @@ namespace {
 // A server whose admin loop does not answer in this time is not there.
 constexpr Nanos kPatience = std::chrono::seconds(5);
 
-Task<Result<AdminAnswer>> ask(std::string path, std::string target) {
+Task<Result<AdminAnswer>> ask(std::string path, std::string target, http::Method method) {
   const auto address = Address::local(path);
   if (!address) {
     co_return std::unexpected(address.error());
@@ -26,7 +26,8 @@ Task<Result<AdminAnswer>> ask(std::string path, std::string target) {
   if (!connection) {
     co_return std::unexpected(connection.error());
   }
-  auto asking = connection->ask({.target = target, .host = "localhost", .close = true});
+  auto asking =
+      connection->ask({.method = method, .target = target, .host = "localhost", .close = true});
   const auto head = co_await std::move(asking);
   if (!head) {
     co_return std::unexpected(head.error());
@@ -68,14 +69,28 @@ Task<std::vector<std::string>> sockets_in(std::string directory) {
 
 }  // namespace
 
-Task<std::expected<AdminAnswer, std::string>> query_admin(std::string path, std::string target) {
-  auto asking = timeout(kPatience, ask(path, std::move(target)));
+namespace {
+
+Task<std::expected<AdminAnswer, std::string>> ask_within(Nanos at_most, std::string path,
+                                                         std::string target, http::Method method) {
+  auto asking = timeout(at_most, ask(path, std::move(target), method));
   auto said = co_await std::move(asking);
   if (!said) {
     co_return std::unexpected("the server at " + path +
                               " does not answer: " + reason(said.error()) + ".");
   }
   co_return std::move(*said);
+}
+
+}  // namespace
+
+Task<std::expected<AdminAnswer, std::string>> query_admin(std::string path, std::string target) {
+  return ask_within(kPatience, std::move(path), std::move(target), http::Method::get);
+}
+
+Task<std::expected<AdminAnswer, std::string>> order_admin(std::string path, std::string target,
+                                                          Nanos at_most) {
+  return ask_within(at_most, std::move(path), std::move(target), http::Method::post);
 }
 
 Task<std::expected<std::string, std::string>> ask_admin(std::string path, std::string target) {

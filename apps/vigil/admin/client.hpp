@@ -20,6 +20,9 @@ struct AdminAnswer {
   std::string text;
 };
 Task<std::expected<AdminAnswer, std::string>> query_admin(std::string path, std::string target);
+// The same for what changes something, by POST, and takes as long as `at_most`.
+Task<std::expected<AdminAnswer, std::string>> order_admin(std::string path, std::string target,
+                                                          Nanos at_most);
 
 // A server that runs here.
 struct Running {

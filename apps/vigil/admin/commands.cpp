@@ -162,7 +162,35 @@ Task<int> explain_peer(const cli::Settings* settings) {
   co_return 1;
 }
 
+Task<int> ask_for_successor(const cli::Settings* settings) {
+  constexpr Nanos kPatience = std::chrono::seconds(70);  // longer than the server has
+  auto finding = find_socket(settings->target);
+  auto path = co_await std::move(finding);
+  if (!path) {
+    complain("restart", path.error());
+    co_return 1;
+  }
+  auto ordering = order_admin(*path, "/restart", kPatience);
+  const auto said = co_await std::move(ordering);
+  if (!said) {
+    complain("restart", said.error());
+    co_return 1;
+  }
+  const std::string sentence = said->text.substr(0, said->text.find('\n'));
+  if (said->status != 200) {
+    complain("restart", sentence);
+    co_return 1;
+  }
+  auto saying = say(sentence + "\n");
+  const bool heard = co_await std::move(saying);
+  co_return heard ? 0 : 1;
+}
+
 }  // namespace
+
+int restart_server(const cli::Settings& settings) {
+  return run(LoopOptions{}, &ask_for_successor, &settings);
+}
 
 int explain_connection(const cli::Settings& settings) {
   return run(LoopOptions{}, &explain_peer, &settings);

@@ -12,5 +12,6 @@ int list_servers(const cli::Settings& settings, const cli::Screen& screen);
 int watch_servers(const cli::Settings& settings, const cli::Screen& screen);
 int dump_server(const cli::Settings& settings);
 int explain_connection(const cli::Settings& settings);
+int restart_server(const cli::Settings& settings);
 
 }  // namespace vigil::app

@@ -145,4 +145,56 @@ Panel::Answers Panel::ask_for(NativeHandle handle, Nanos at_most) const {
   return {heard->told, heard->silent};
 }
 
+// ---- Asking the server to give way. ----
+
+void Panel::obey_with(void (*give_way)(void* context) noexcept, void* context) noexcept {
+  const std::scoped_lock lock(mutex_);
+  give_way_ = give_way;
+  obeys_ = context;
+}
+
+void Panel::tell_succession(std::int32_t process, std::string said) noexcept {
+  const std::scoped_lock lock(mutex_);
+  ++succession_.tries;
+  succession_.process = process;
+  succession_.said = std::move(said);
+}
+
+Panel::Succession Panel::succession() const {
+  const std::scoped_lock lock(mutex_);
+  return succession_;
+}
+
+// A letter to shard 0, where who obeys is or is not by then.
+struct Panel::Request : Op {
+  const Panel* panel = nullptr;
+
+  static void arrived(Op& op) noexcept {
+    const std::unique_ptr<Request> self(&static_cast<Request&>(op));
+    void (*give_way)(void*) noexcept = nullptr;
+    void* context = nullptr;
+    {
+      const std::scoped_lock lock(self->panel->mutex_);
+      give_way = self->panel->give_way_;
+      context = self->panel->obeys_;
+    }
+    if (op.result >= 0 && give_way != nullptr) {
+      give_way(context);
+    }
+  }
+};
+
+bool Panel::ask_to_give_way() const {
+  auto letter = std::make_unique<Request>();
+  letter->code = Opcode::letter;
+  letter->complete = &Request::arrived;
+  letter->panel = this;
+  const std::scoped_lock lock(mutex_);
+  if (give_way_ == nullptr || shards_.empty() || shards_.front().loop == nullptr) {
+    return false;
+  }
+  shards_.front().loop->post(*letter.release());
+  return true;
+}
+
 }  // namespace vigil::app

@@ -88,6 +88,20 @@ class Panel {
   void drains() noexcept { draining_.store(true, std::memory_order_relaxed); }
   bool draining() const noexcept { return draining_.load(std::memory_order_relaxed); }
 
+  // What came of the last try to give the server's place to a new process.
+  struct Succession {
+    std::uint64_t tries = 0;   // so far
+    std::int32_t process = 0;  // that serves now; 0: none took the place
+    std::string said;          // a sentence
+  };
+  // Shard 0 says what it does when it is asked to give way, and takes that back (null) before
+  // `context` goes; and what came of it.
+  void obey_with(void (*give_way)(void* context) noexcept, void* context) noexcept;
+  void tell_succession(std::int32_t process, std::string said) noexcept;
+  // False: nobody is there who could.
+  bool ask_to_give_way() const;
+  Succession succession() const;
+
   // All of it but what is the process's, and the time.
   Snapshot snapshot() const;
 
@@ -108,12 +122,16 @@ class Panel {
 
  private:
   struct Question;
+  struct Request;
   std::optional<http::ConnectionView> look_here(unsigned shard, NativeHandle handle) const;
 
   StallWatcher* const watcher_;
   mutable std::mutex mutex_;
   std::vector<Shard> shards_;
   std::vector<Listener> listeners_;
+  void (*give_way_)(void* context) noexcept = nullptr;
+  void* obeys_ = nullptr;
+  Succession succession_;
   std::atomic<bool> draining_{false};
 };
 

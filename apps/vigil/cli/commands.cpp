@@ -64,6 +64,11 @@ constexpr std::array<Example, 2> kDumpExamples{{
     {"vigil dump 4711 --json | python3 -m json.tool", "the same for a program"},
 }};
 
+constexpr std::array<Example, 2> kRestartExamples{{
+    {"vigil restart", "the only server that runs here, after an upgrade of the program"},
+    {"vigil restart 4711", "the one with that process number"},
+}};
+
 constexpr std::array<Example, 2> kExplainExamples{{
     {"vigil explain 4711 127.0.0.1:53412", "why does that client get no answer?"},
     {"vigil explain 4711 53412 --json", "the same for a program; its port says enough"},
@@ -78,7 +83,7 @@ std::optional<std::string> store_explained(Settings& into, std::string_view text
 }  // namespace
 
 std::span<const Command> commands() noexcept {
-  static const std::array<Command, 8> kCommands{{
+  static const std::array<Command, 9> kCommands{{
       {"serve", "serve a directory over HTTP/1.1", "DIR",
        "the directory to serve; the current one if none is named", store_path<&Settings::directory>,
        "directory",
@@ -162,6 +167,22 @@ std::span<const Command> commands() noexcept {
        {},
        {},
        2},
+      {"restart",
+       "put a new process in the place of a server",
+       "PID|PATH",
+       "a process number, or the path of an admin socket; the only server here if none is named",
+       store_text<&Settings::target>,
+       "",
+       "The server starts the program that it was started from, with the same words: a newer "
+       "version, if that is what is there now. The new process gets the listening sockets and "
+       "reads "
+       "the configuration; when it serves, the old one takes no more connections, and ends when "
+       "its "
+       "own have. Nobody is refused meanwhile.\n\n"
+       "If the new process does not come up, the old one goes on, and the reason is said. `kill "
+       "-USR2 PID` asks for the same, and the reason is in the server's standard error.",
+       {},
+       kRestartExamples},
   }};
   return kCommands;
 }

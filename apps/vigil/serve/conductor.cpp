@@ -86,8 +86,15 @@ Task<> Conductor::conduct(Shards& shards, Conductor* self) {
   self->shards_ = &shards;
   self->seats_.resize(shards.size());
   self->panel_.resize(shards.size());
+  self->panel_.obey_with(
+      [](void* context) noexcept {
+        auto* conductor = static_cast<Conductor*>(context);
+        conductor->ask_for(conductor->give_way_);
+      },
+      self);
   auto whole = scoped(&Conductor::with_helpers, self);
   co_await std::move(whole);
+  self->panel_.obey_with(nullptr, nullptr);
   self->panel_.show_listeners({});
   if (self->unwritten_ != 0) {
     complain(cli::log_lost(self->settings().log_file, self->unwritten_, kLogGoodbye));
@@ -161,6 +168,9 @@ Task<> Conductor::begin(Scope* workers) {
   }
   if (!failed_ && !workers->cancelled()) {
     co_await std::move(applying);
+    passed_.drop_given();
+    auto telling = predecessor_.say_ready();
+    co_await std::move(telling);
     say_ready();
     maintaining_ = false;
     do_what_is_asked();

@@ -13,6 +13,7 @@
 #include "config/load.hpp"
 #include "serve/opened.hpp"
 #include "serve/places.hpp"
+#include "serve/succession.hpp"
 #include "serve/supervisor.hpp"
 #include "vigil/coro/sync.hpp"
 #include "vigil/os/signals.hpp"
@@ -35,14 +36,18 @@ class Conductor {
   struct Around {
     const config::Source& source;
     Panel& panel;
-    const PassedSockets& passed;
+    PassedSockets& passed;
     Supervisor& supervisor;
+    Predecessor& predecessor;
+    const Origin& origin;
   };
   Conductor(const Around& around, const config::Configuration& first, std::uint64_t descriptors,
             os::Signals signals, std::string status_at)
       : panel_(around.panel),
         passed_(around.passed),
         supervisor_(around.supervisor),
+        predecessor_(around.predecessor),
+        origin_(around.origin),
         status_at_(std::move(status_at)),
         source_(around.source),
         configuration_(first),
@@ -102,17 +107,18 @@ class Conductor {
   // ending.cpp: signals, and the end in order.
   static Task<> follow_signals(Conductor* self);
   static Task<Result<int>> next_signal(Scope& waiting, Conductor* self);
-  void begin_drain() noexcept;
+  void begin_drain(bool elsewhere = false) noexcept;
   void cut_off(bool named) noexcept;
   static Task<> end_in_order(Conductor* self);
   Task<> name_who_holds_on();
 
-  // reload.cpp: what SIGHUP and SIGUSR1 ask for, one after the other.
-  void ask_for(bool& what);
-  void do_what_is_asked();
+  // reload.cpp: what SIGHUP, SIGUSR1 and SIGUSR2 ask for, one after the other.
+  void ask_for(bool& what) noexcept;
+  void do_what_is_asked() noexcept;
   static Task<> maintain(Conductor* self);
   Task<> reload();
   Task<> reopen_log();
+  Task<> give_way();
   Task<> take_over(config::Reading reading);
   std::vector<std::string> keep_what_is_fixed(config::Configuration& next) const;
   void say_what_changes(const Plan& plan, std::vector<std::string>& told) const;
@@ -124,8 +130,10 @@ class Conductor {
   };
 
   Panel& panel_;
-  const PassedSockets& passed_;
+  PassedSockets& passed_;
   Supervisor& supervisor_;
+  Predecessor& predecessor_;
+  const Origin& origin_;
   const std::string status_at_;  // empty: nowhere
   const config::Source& source_;
   config::Configuration configuration_;
@@ -148,6 +156,8 @@ class Conductor {
   bool maintaining_ = true;  // or beginning
   bool reload_ = false;
   bool reopen_ = false;
+  bool give_way_ = false;
+  bool elsewhere_ = false;  // another process accepts now
 };
 
 }  // namespace vigil::app

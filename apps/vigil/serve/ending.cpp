@@ -24,8 +24,10 @@ Task<> Conductor::follow_signals(Conductor* self) {
       if (!co_await sleep_for(kAskAgain)) {
         co_return;  // it is not the wait alone that was cancelled
       }
-    } else if (heard && (*heard == SIGHUP || *heard == SIGUSR1)) {
-      self->ask_for(*heard == SIGHUP ? self->reload_ : self->reopen_);
+    } else if (heard && (*heard == SIGHUP || *heard == SIGUSR1 || *heard == SIGUSR2)) {
+      self->ask_for(*heard == SIGHUP    ? self->reload_
+                    : *heard == SIGUSR1 ? self->reopen_
+                                        : self->give_way_);
     } else if (!self->drain_.is_set()) {
       self->begin_drain();
     } else {
@@ -46,15 +48,16 @@ Task<Result<int>> Conductor::next_signal(Scope& waiting, Conductor* self) {
   co_return came->number;
 }
 
-void Conductor::begin_drain() noexcept {
+void Conductor::begin_drain(bool elsewhere) noexcept {
   if (drain_.is_set()) {
     return;
   }
+  elsewhere_ = elsewhere;
   drain_.set();
   panel_.drains();
   supervisor_.stopping();
   for (const auto& place : places_) {
-    place->handing.begin();
+    place->stop_handing_out(elsewhere);
   }
   cut_at_ = after(Loop::current()->engine().now(), settings().drain);
   if (waiting_ != nullptr) {
@@ -70,7 +73,7 @@ void Conductor::cut_off(bool named) noexcept {
 // The workers end when the last connection has. What tells them is there from the beginning: the
 // end must not want for memory.
 Task<> Conductor::end_in_order(Conductor* self) {
-  const Order drain = &Worker::begin_drain;
+  Order drain = &Worker::begin_drain;
   const Order cut = &Worker::cut_off;
   auto draining = tell(self, &drain);
   auto cutting = tell(self, &cut);
@@ -80,6 +83,9 @@ Task<> Conductor::end_in_order(Conductor* self) {
   }
   if (!co_await self->drain_.wait()) {
     co_return;
+  }
+  if (self->elsewhere_) {
+    drain = &Worker::begin_drain_elsewhere;
   }
   co_await std::move(draining);
   if (!co_await self->cut_.wait()) {

@@ -54,6 +54,7 @@ HandedDown take_handed_down(Host& host) {
   handed.notify = host.take_environment("NOTIFY_SOCKET").value_or("");
   const auto watched = host.take_environment("WATCHDOG_PID");
   const auto micros = number_in(host.take_environment("WATCHDOG_USEC"));
+  handed.succeeds = host.take_environment(kSuccessor).has_value();
   const bool for_this = !watched || number_in(watched) == handed.process;
   constexpr std::uint64_t kLongest = kForever.count() / 1000;
   if (for_this && micros && *micros < kLongest) {
@@ -62,10 +63,32 @@ HandedDown take_handed_down(Host& host) {
   return handed;
 }
 
+std::vector<std::string> HandedDown::for_successor() const {
+  std::vector<std::string> variables;
+  if (!notify.empty()) {
+    variables.push_back("NOTIFY_SOCKET=" + notify);
+  }
+  if (watchdog != Nanos::zero()) {
+    const auto micros = std::chrono::duration_cast<std::chrono::microseconds>(watchdog).count();
+    variables.push_back("WATCHDOG_USEC=" + std::to_string(micros));
+  }
+  return variables;
+}
+
 PassedSockets::~PassedSockets() {
   for (const Passed& each : all_) {
-    Loop::current()->syscalls().close(each.handle);
+    for (const NativeHandle handle : each.handles) {
+      Loop::current()->syscalls().close(handle);
+    }
   }
+}
+
+std::uint64_t PassedSockets::size() const noexcept {
+  std::uint64_t count = 0;
+  for (const Passed& each : all_) {
+    count += each.handles.size();
+  }
+  return count;
 }
 
 std::string PassedSockets::take(const HandedDown& handed) {
@@ -79,53 +102,103 @@ std::string PassedSockets::take(const HandedDown& handed) {
   return {};
 }
 
-std::string PassedSockets::take_one(NativeHandle handle, std::string name) {
-  name += (name.empty() ? "descriptor " : " (descriptor ") + std::to_string(handle) +
-          (name.empty() ? "" : ")");
-  const std::string refused = "vigil serve: cannot use the socket that was passed as " + name;
+// Its name and number are another's afterwards: the listener is closed with what adopted it.
+Result<PassedSockets::Passed> PassedSockets::look_at(NativeHandle handle) const {
   auto listener = TcpListener::adopt(handle);
-  if (!listener && listener.error() == std::errc::not_a_socket) {
-    return refused + ": it is no stream socket that listens. Pass it by ListenStream=.";
-  }
   if (!listener) {
-    return refused + ": " + reason(listener.error()) + ".";
+    return std::unexpected(listener.error());
   }
   const auto address = listener->local_address();
   const auto endpoint = address && !address->empty()
                             ? cli::parse_endpoint(address->text())
                             : cli::Parsed<cli::Endpoint>(std::unexpected("no such address"));
-  if (!endpoint) {
-    return refused + ": it is neither TCP nor local. Pass it by ListenStream=.";
-  }
-  if (find(*address) != kNoHandle) {
-    return refused + ": another one is bound to " + address->text() + " as well. Pass one of them.";
-  }
-  all_.push_back({.name = name, .address = *address, .endpoint = *endpoint});
   const auto copy = listener->duplicate();
   if (!copy) {
-    all_.pop_back();
-    return refused + ": " + reason(copy.error()) + ".";
+    return std::unexpected(copy.error());
   }
-  all_.back().handle = *copy;
-  return {};
+  Passed passed;
+  passed.handles = {*copy};
+  if (!endpoint) {
+    Loop::current()->syscalls().close(*copy);
+    return error(std::errc::address_family_not_supported);
+  }
+  passed.address = *address;
+  passed.endpoint = *endpoint;
+  return passed;
 }
 
-NativeHandle PassedSockets::find(const Address& address) const noexcept {
+std::string PassedSockets::take_one(NativeHandle handle, std::string name) {
+  name += (name.empty() ? "descriptor " : " (descriptor ") + std::to_string(handle) +
+          (name.empty() ? "" : ")");
+  const std::string refused = "vigil serve: cannot use the socket that was passed as " + name;
+  auto passed = look_at(handle);
+  if (!passed && passed.error() == std::errc::not_a_socket) {
+    return refused + ": it is no stream socket that listens. Pass it by ListenStream=.";
+  }
+  if (!passed && passed.error() == std::errc::address_family_not_supported) {
+    return refused + ": it is neither TCP nor local. Pass it by ListenStream=.";
+  }
+  if (!passed) {
+    return refused + ": " + reason(passed.error()) + ".";
+  }
+  const std::string at = passed->address.text();
+  const bool doubled = find(passed->address) != nullptr;
+  passed->name = std::move(name);
+  all_.push_back(std::move(*passed));
+  return doubled ? refused + ": another one is bound to " + at + " as well. Pass one of them."
+                 : std::string();
+}
+
+std::string PassedSockets::take_given(const std::vector<NativeHandle>& handles,
+                                      Acceptors::Adopted how) {
+  Passed all;
+  all.how = how;
+  std::string why;
+  for (const NativeHandle handle : handles) {
+    auto passed = look_at(handle);
+    if (!passed) {
+      why = reason(passed.error());
+      Loop::current()->syscalls().close(handle);
+      continue;
+    }
+    all.address = passed->address;
+    all.endpoint = passed->endpoint;
+    all.handles.push_back(passed->handles.front());
+  }
+  all.name = all.address.text();
+  all_.push_back(std::move(all));
+  return why;
+}
+
+void PassedSockets::drop_given() noexcept {
+  std::erase_if(all_, [](const Passed& each) {
+    if (each.how == Acceptors::Adopted::given) {
+      std::ranges::for_each(each.handles,
+                            [](NativeHandle handle) { Loop::current()->syscalls().close(handle); });
+    }
+    return each.how == Acceptors::Adopted::given;
+  });
+}
+
+const PassedSockets::Passed* PassedSockets::find(const Address& address) const noexcept {
   const auto found = std::ranges::find(all_, address, &Passed::address);
-  return found == all_.end() ? kNoHandle : found->handle;
+  return found == all_.end() ? nullptr : &*found;
 }
 
 void PassedSockets::stand_in(config::Configuration& configuration) const {
   const config::Setting& listen = *configuration.program.find("listen");
   const bool named = listen.from != config::From::initial || listen.texts.empty();
-  if (all_.empty() || named || configuration.listeners.empty()) {
+  const auto lent = [](const Passed& each) { return each.how == Acceptors::Adopted::lent; };
+  if (named || configuration.listeners.empty() || std::ranges::none_of(all_, lent)) {
     return;
   }
   config::Part like = std::move(configuration.listeners.front());
   configuration.listeners.clear();
   for (const Passed& each : all_) {
-    like.values.listen = {each.endpoint};
-    configuration.listeners.push_back(like);
+    if (lent(each)) {
+      like.values.listen = {each.endpoint};
+      configuration.listeners.push_back(like);
+    }
   }
 }
 
@@ -136,7 +209,9 @@ std::vector<std::string> PassedSockets::unused(const config::Configuration& conf
       const auto address = Address::parse(cli::endpoint_text(part.values.listen.front()));
       return address && *address == each.address;
     };
-    if (std::ranges::none_of(configuration.listeners, uses)) {
+    // Of what was given, nobody goes on with the rest: it is a listener less than before.
+    if (each.how == Acceptors::Adopted::lent &&
+        std::ranges::none_of(configuration.listeners, uses)) {
       sentences.push_back("vigil serve: nobody accepts from the socket that was passed as " +
                           each.name + ". Name its address (--listen " +
                           cli::endpoint_text(each.endpoint) + "), or do not pass it.");

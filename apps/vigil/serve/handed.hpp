@@ -11,8 +11,12 @@
 #include "vigil/base/handle.hpp"
 #include "vigil/loop/host.hpp"
 #include "vigil/net/address.hpp"
+#include "vigil/runtime/accept.hpp"
 
 namespace vigil::app {
+
+// The environment of a process that takes the place of another has it.
+inline constexpr const char* kSuccessor = "VIGIL_SUCCESSOR";
 
 // As the environment says it. All empty: nobody looks after this process.
 struct HandedDown {
@@ -21,6 +25,10 @@ struct HandedDown {
   std::string notify;              // where words go: a path, or "@" and an abstract name
   Nanos watchdog{};                // a word is expected at least so often; zero: none is
   std::uint64_t process = 0;       // the number of this one
+  bool succeeds = false;           // standard input leads to the process whose place it takes
+
+  // The variables that a process needs to be looked after in the same way.
+  std::vector<std::string> for_successor() const;
 };
 
 // Takes the variables out of the environment, those that are meant for another process, too. Before
@@ -40,23 +48,33 @@ class PassedSockets {
   // never be used is in the way, as a whole sentence, or nothing.
   std::string take(const HandedDown& handed);
   // How many descriptors this has.
-  std::uint64_t size() const noexcept { return all_.size(); }
+  std::uint64_t size() const noexcept;
 
-  // The socket that is bound to `address`; kNoHandle: there is none. It stays this object's.
-  NativeHandle find(const Address& address) const noexcept;
+  // Takes over what the process gave whose place this one takes, the sockets of one address. What
+  // is in the way, as the rest of a sentence, or nothing; the handles are this object's in any
+  // case.
+  std::string take_given(const std::vector<NativeHandle>& handles, Acceptors::Adopted how);
+  // Lets go of what was given for good: who accepts from it has it by now.
+  void drop_given() noexcept;
+
+  // The sockets that are bound to one address. They stay this object's.
+  struct Passed {
+    std::string name;  // "web.socket (127.0.0.1:80)"
+    Address address;
+    cli::Endpoint endpoint;
+    std::vector<NativeHandle> handles;
+    Acceptors::Adopted how = Acceptors::Adopted::lent;
+  };
+  // Null: there are none.
+  const Passed* find(const Address& address) const noexcept;
   // Where nobody named a place to listen at, these are the places.
   void stand_in(config::Configuration& configuration) const;
   // A sentence for each that no listener of `configuration` uses.
   std::vector<std::string> unused(const config::Configuration& configuration) const;
 
  private:
-  struct Passed {
-    std::string name;  // "web.socket (127.0.0.1:80)"
-    Address address;
-    cli::Endpoint endpoint;
-    NativeHandle handle = kNoHandle;
-  };
   std::string take_one(NativeHandle handle, std::string name);
+  Result<Passed> look_at(NativeHandle handle) const;
 
   std::vector<Passed> all_;
 };

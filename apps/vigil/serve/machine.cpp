@@ -27,7 +27,7 @@ cli::Screen screen() noexcept {
 }
 
 void ignore_signals() noexcept {
-  for (const int number : {SIGPIPE, SIGHUP, SIGUSR1}) {
+  for (const int number : {SIGPIPE, SIGHUP, SIGUSR1, SIGUSR2}) {
     std::signal(number, SIG_IGN);
   }
 }

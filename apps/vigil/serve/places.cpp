@@ -34,10 +34,17 @@ std::expected<std::shared_ptr<Place>, std::string> open_place(const cli::Setting
   place->busy_poll = settings.busy_poll;
   place->accept = settings.accept;
   const ListenOptions options{.busy_poll = std::chrono::microseconds(settings.busy_poll)};
-  const NativeHandle handle = passed.find(*address);
-  auto acceptors = handle != kNoHandle
-                       ? Acceptors::adopt(shards, handle, options, settings.accept)
-                       : Acceptors::open(shards, *address, options, settings.accept);
+  const PassedSockets::Passed* there = passed.find(*address);
+  auto acceptors = there != nullptr ? Acceptors::adopt(shards, there->handles, there->how, options,
+                                                       settings.accept)
+                                    : Acceptors::open(shards, *address, options, settings.accept);
+  if (!acceptors && there != nullptr && there->handles.size() > 1 &&
+      acceptors.error() == std::errc::invalid_argument) {
+    return std::unexpected("vigil serve: " + there->name + " was handed over as " +
+                           std::to_string(there->handles.size()) +
+                           " sockets, a group for as many shards: keep --shards at least so high, "
+                           "and --accept, or stop the server and start it.");
+  }
   if (!acceptors && acceptors.error() == std::errc::no_protocol_option) {
     return std::unexpected(
         "vigil serve: this system cannot choose a listener by processor: use "
@@ -48,8 +55,12 @@ std::expected<std::shared_ptr<Place>, std::string> open_place(const cli::Setting
                            cannot_listen(*address, acceptors.error(), "--listen"));
   }
   place->acceptors = std::move(*acceptors);
-  if (handle != kNoHandle) {
+  place->lent = there != nullptr && there->how == Acceptors::Adopted::lent;
+  if (place->lent) {
     say_strategy(*place, shards);
+  }
+  if (const Result<> kept = place->acceptors->keep(); !kept) {
+    return std::unexpected("vigil serve: " + cannot_listen(*address, kept.error(), "--listen"));
   }
   return place;
 }
@@ -59,6 +70,11 @@ std::expected<std::shared_ptr<Place>, std::string> open_place(const cli::Setting
 std::string Place::text() const {
   const Address& bound = acceptors->address();
   return bound.is_local() ? cli::endpoint_text(endpoint) : bound.text();
+}
+
+void Place::stop_handing_out(bool elsewhere) noexcept {
+  acceptors->let_go();
+  elsewhere ? handing.begin_elsewhere() : handing.begin();
 }
 
 Place* find_place(const Places& places, const cli::Endpoint& endpoint) noexcept {

@@ -20,9 +20,13 @@ struct Place {
   std::uint64_t busy_poll = 0;                        // microseconds
   AcceptStrategy accept = AcceptStrategy::reuseport;  // as it was asked for
   std::unique_ptr<Acceptors> acceptors;
+  bool lent = false;        // the socket was passed, and somebody goes on with it afterwards
   Drain handing{kForever};  // shard 0's: ends the handing out
   // The configuration does not name it any more. Shard 0 says so before it tells the others.
   bool closing = false;
+
+  // Nobody new comes from here on; `elsewhere`: another process has the sockets. Shard 0.
+  void stop_handing_out(bool elsewhere) noexcept;
 
   // As the system says it: "127.0.0.1:8080".
   std::string text() const;

@@ -1,15 +1,20 @@
 // What a running server changes in place: SIGHUP reads the configuration again, SIGUSR1 opens the
-// log again. No connection ends by it, and what cannot be had leaves all as it was.
+// log again, SIGUSR2 gives its place to a new process. No connection ends by it, and what cannot be
+// had leaves all as it was.
 #include <algorithm>
 #include <new>
 
 #include "cli/help.hpp"
 #include "serve/conductor.hpp"
 #include "serve/worker.hpp"
+#include "vigil/coro/sleep.hpp"
 #include "vigil/runtime/explain.hpp"
 
 namespace vigil::app {
 namespace {
+
+// Until who asked for a new process has heard of it: this one may end at once.
+constexpr Nanos kHeard = std::chrono::milliseconds(100);
 
 std::string counted(std::size_t number, std::string_view what) {
   return std::to_string(number) + " " + std::string(what) + (number == 1 ? "" : "s");
@@ -33,24 +38,26 @@ std::string without_name(std::string_view sentence) {
 
 // What is asked for before all has begun is seen then, and what is while something else is done,
 // after that.
-void Conductor::ask_for(bool& what) {
+void Conductor::ask_for(bool& what) noexcept {
   what = true;
   do_what_is_asked();
 }
 
-void Conductor::do_what_is_asked() {
-  if (maintaining_ || !(reload_ || reopen_)) {
+void Conductor::do_what_is_asked() noexcept try {
+  if (maintaining_ || !(reload_ || reopen_ || give_way_)) {
     return;
   }
   if (const auto spawned = helpers_->spawn(&Conductor::maintain, this); !spawned) {
-    reload_ = reopen_ = false;
-    complain("vigil serve: cannot do what the signal asks for: " + reason(spawned.error()) + ".");
+    reload_ = reopen_ = give_way_ = false;
+    complain("vigil serve: cannot do what was asked for: " + reason(spawned.error()) + ".");
   }
+} catch (const std::bad_alloc&) {
+  Loop::current()->host().log("vigil serve: no memory to do what was asked for.");
 }
 
 Task<> Conductor::maintain(Conductor* self) {
   self->maintaining_ = true;
-  while (self->reload_ || self->reopen_) {
+  while (self->reload_ || self->reopen_ || self->give_way_) {
     const bool reloads = std::exchange(self->reload_, false);
     // Where there is no memory for it, it is not done; all else goes on.
     try {
@@ -62,6 +69,10 @@ Task<> Conductor::maintain(Conductor* self) {
       if (std::exchange(self->reopen_, false)) {
         auto reopening = self->reopen_log();
         co_await std::move(reopening);
+      }
+      if (std::exchange(self->give_way_, false)) {
+        auto giving = self->give_way();
+        co_await std::move(giving);
       }
     } catch (const std::bad_alloc&) {
       Loop::current()->host().log("vigil serve: no memory to do what the signal asked for.");
@@ -200,7 +211,7 @@ void Conductor::close_places_but(const config::Configuration& next) noexcept {
   for (const auto& place : places_) {
     if (!stays(*place, next)) {
       place->closing = true;
-      place->handing.begin();
+      place->stop_handing_out(false);
     }
   }
 }
@@ -251,6 +262,30 @@ Task<> Conductor::reopen_log() {
     complain("vigil serve: cannot open the log " + settings().log_file + " again: " + why +
              ". The old file is written on.");
   }
+}
+
+// The new process reads the configuration, and may be another version. Until it serves, all goes on
+// here; then who comes is its, and who is here is served to the end.
+Task<> Conductor::give_way() {
+  if (drain_.is_set()) {
+    panel_.tell_succession(0, "not restarted: the process is ending.");
+    co_return;
+  }
+  auto raising = raise_successor(&origin_, &places_);
+  const auto successor = co_await std::move(raising);
+  if (!successor) {
+    const std::string said = "not restarted: " + successor.error() + ". The old process goes on.";
+    complain("vigil serve: " + said);
+    panel_.tell_succession(0, said);
+    co_return;
+  }
+  const std::string said = "process " + std::to_string(*successor) +
+                           " serves from now on; the old one ends when its connections have.";
+  complain("vigil serve: " + said);
+  supervisor_.follow(*successor);
+  panel_.tell_succession(*successor, said);
+  static_cast<void>(co_await sleep_for(kHeard));
+  begin_drain(true);
 }
 
 }  // namespace vigil::app

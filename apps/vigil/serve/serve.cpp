@@ -51,14 +51,22 @@ Task<> serve_with(Conductor* conductor) {
 
 }  // namespace
 
-Task<int> serve_sites(const config::Source* source, const config::Configuration* first,
-                      std::uint64_t descriptors, const HandedDown* handed) {
+Task<int> serve_sites(const Beginning* beginning) {
+  const config::Configuration* first = beginning->first;
+  const HandedDown* handed = beginning->handed;
+  const std::uint64_t descriptors = beginning->descriptors;
   PassedSockets passed;
-  if (const std::string unusable = passed.take(*handed); !unusable.empty()) {
+  std::string unusable = passed.take(*handed);
+  Predecessor predecessor;
+  if (unusable.empty() && handed->succeeds) {
+    auto taking = Predecessor::take_sockets(&predecessor, &passed);
+    unusable = co_await std::move(taking);
+  }
+  if (!unusable.empty()) {
     complain(unusable);
     co_return 1;
   }
-  auto signals = os::Signals::open({SIGTERM, SIGINT, SIGHUP, SIGUSR1});
+  auto signals = os::Signals::open({SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2});
   if (!signals) {
     complain("vigil serve: cannot take signals: " + reason(signals.error()) + ".");
     co_return 1;
@@ -72,14 +80,15 @@ Task<int> serve_sites(const config::Source* source, const config::Configuration*
   const std::unique_ptr<StallWatcher> watcher = watch_for_stalls(first->program.values);
   Panel panel(watcher.get());
   Supervisor supervisor(*handed);
-  const Conductor::Around around{*source, panel, passed, supervisor};
+  const Conductor::Around around{*beginning->source, panel,       passed,
+                                 supervisor,         predecessor, *beginning->origin};
   Conductor conductor(around, *first, descriptors, std::move(*signals), admin->status_at);
   auto whole = beside_admin(std::move(*admin), &panel, descriptors, &serve_with, &conductor);
   co_await std::move(whole);
   co_return conductor.failed() ? 1 : 0;
 }
 
-int serve(const cli::Invocation& asked) {
+int serve(const cli::Invocation& asked, std::vector<std::string> command) {
   ignore_signals();
   const HandedDown handed = take_handed_down(native_host());
   const std::uint64_t descriptors = raise_descriptor_limit();
@@ -93,7 +102,13 @@ int serve(const cli::Invocation& asked) {
   options.engine = settings.engine;
   options.spin = settings.spin;
   options.sqpoll = settings.sqpoll;
-  return vigil::run(std::move(options), &serve_sites, &source, &*first, descriptors, &handed);
+  const Origin origin{.command = std::move(command), .environment = handed.for_successor()};
+  const Beginning beginning{.source = &source,
+                            .first = &*first,
+                            .descriptors = descriptors,
+                            .handed = &handed,
+                            .origin = &origin};
+  return vigil::run(std::move(options), &serve_sites, &beginning);
 }
 
 }  // namespace vigil::app

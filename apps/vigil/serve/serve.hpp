@@ -2,21 +2,32 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <vector>
 
 #include "config/load.hpp"
 #include "serve/handed.hpp"
+#include "serve/succession.hpp"
 #include "vigil/coro/task.hpp"
 
 namespace vigil::app {
 
 // Serves as the command line and its file say until a signal ends it; the exit status. Says on
 // standard output where it listens, and on standard error, in one sentence, what went wrong.
-int serve(const cli::Invocation& asked);
+// `command`: all words that the program was started with, for the process that takes its place.
+int serve(const cli::Invocation& asked, std::vector<std::string> command);
+
+// What the program has when its loop begins. All of it outlives the task.
+struct Beginning {
+  const config::Source* source;        // what a reload reads
+  const config::Configuration* first;  // what that says now
+  std::uint64_t descriptors;           // how many this process may open
+  const HandedDown* handed;
+  const Origin* origin;
+};
 
 // The same as the main task of a loop that is there: all the program does but for what it asks of
-// its process before. `source`: what a reload reads; `first`: what that says now. `descriptors`:
-// how many this process may open. `handed`: what a service manager gave it. All outlive the task.
-Task<int> serve_sites(const config::Source* source, const config::Configuration* first,
-                      std::uint64_t descriptors, const HandedDown* handed);
+// its process before.
+Task<int> serve_sites(const Beginning* beginning);
 
 }  // namespace vigil::app

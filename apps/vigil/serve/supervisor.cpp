@@ -40,7 +40,17 @@ void Supervisor::reloading() noexcept try {
 } catch (const std::bad_alloc&) {
 }
 
+// Not that this one is stopping: the service goes on.
+void Supervisor::follow(std::int32_t process) noexcept try {
+  followed_ = true;
+  say("MAINPID=" + std::to_string(process));
+} catch (const std::bad_alloc&) {
+}
+
 void Supervisor::stopping() noexcept try {
+  if (followed_) {
+    return;
+  }
   say("STOPPING=1\nSTATUS=Ending: nobody new is let in.");
 } catch (const std::bad_alloc&) {
 }

@@ -28,6 +28,8 @@ class Supervisor {
   void ready(std::string_view places, unsigned shards) noexcept;
   void reloading() noexcept;
   void stopping() noexcept;
+  // Another process serves in the place of this one.
+  void follow(std::int32_t process) noexcept;
 
   // ---- Until they are cancelled. ----
 
@@ -46,6 +48,7 @@ class Supervisor {
   std::vector<std::string> words_;
   ManualResetEvent said_;
   bool complained_ = false;
+  bool followed_ = false;
 };
 
 }  // namespace vigil::app

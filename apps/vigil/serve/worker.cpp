@@ -267,6 +267,13 @@ void Worker::begin_drain() noexcept {
   over_.set();
 }
 
+void Worker::begin_drain_elsewhere() noexcept {
+  for (Listening* listening : listeners_) {
+    listening->accepting.begin_elsewhere();
+  }
+  begin_drain();
+}
+
 void Worker::cut_off() noexcept {
   over_.set();
   if (serving_ != nullptr) {

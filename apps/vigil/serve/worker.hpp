@@ -50,6 +50,7 @@ class Worker : public std::enable_shared_from_this<Worker> {
   // No connection is taken any more; then idle ones are closed, and the last answers of others say
   // so.
   void begin_drain() noexcept;
+  void begin_drain_elsewhere() noexcept;  // the same, and another process accepts now
   void cut_off() noexcept;
 
   // Whose requests are under way.

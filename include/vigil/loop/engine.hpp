@@ -71,6 +71,10 @@ class Engine {
   // 0 or -ENOBUFS.
   virtual std::int32_t put_early(Descriptor& descriptor, ByteView bytes) noexcept = 0;
 
+  // A connection that was accepted ahead of who asks: its handle, the caller's; or -EAGAIN. No more
+  // are accepted so until the next accept. Nobody waits for one of this listener meanwhile.
+  virtual std::int32_t take_accepted(Descriptor& descriptor) noexcept;
+
   // Asks an operation in flight to end early, with -ECANCELED; it still ends once, through the
   // loop, and a result that exists already stands. Resumes nobody.
   virtual void cancel(Op& op) noexcept = 0;

@@ -39,7 +39,8 @@ struct SpawnArgs {
   const char* const* arguments = nullptr;    // ends with null; the first is the program, searched
                                              // in PATH if it has no slash
   const char* const* environment = nullptr;  // ends with null; null: this process's
-  const char* directory = nullptr;           // null: this process's
+  const char* const* more_environment = nullptr;  // the same, beside and in place of those
+  const char* directory = nullptr;                // null: this process's
   NativeHandle standard[3] = {kNoHandle, kNoHandle, kNoHandle};  // none: /dev/null
   std::int32_t pid = 0;                                          // told
 };

@@ -39,7 +39,11 @@ class Drain {
   Drain& operator=(const Drain&) = delete;
 
   void begin() noexcept;  // idempotent
+  // The same where another process or loop accepts from the listeners' sockets from now on: these
+  // stay as they are, who comes waits for it, and here nobody else is accepted.
+  void begin_elsewhere() noexcept;
   bool begun() const noexcept { return begun_; }
+  bool goes_on_elsewhere() const noexcept { return elsewhere_; }
   // When the connections' time is over; kNever before begin().
   Instant deadline() const noexcept { return deadline_; }
 
@@ -47,6 +51,7 @@ class Drain {
   Nanos limit_;
   Instant deadline_ = kNever;
   bool begun_ = false;
+  bool elsewhere_ = false;
   Watcher* watchers_ = nullptr;
 };
 
@@ -79,6 +84,7 @@ class LastCall : public Drain::Watcher {
  public:
   LastCall(Drain& drain, TcpListener& listener, Scope& accepting) noexcept
       : Watcher(drain, [](Watcher& w) noexcept { static_cast<LastCall&>(w).begin(); }),
+        drain_(drain),
         listener_(listener),
         accepting_(accepting) {
     if (drain.begun()) {
@@ -99,12 +105,17 @@ class LastCall : public Drain::Watcher {
 
   // Where another shard accepts, that one ends it.
   void begin() noexcept {
+    if (drain_.goes_on_elsewhere() && listener_.has_socket()) {
+      accepting_.set_deadline(Loop::current()->engine().now());
+      return;
+    }
     static_cast<void>(listener_.refuse());
     last_ = after(Loop::current()->engine().now(), kLongest);
     accepting_.set_deadline(last_);
     came();
   }
 
+  const Drain& drain_;
   TcpListener& listener_;
   Scope& accepting_;
   Instant last_ = kNever;
@@ -116,6 +127,18 @@ bool passes(const std::error_code& failure) noexcept;
 
 // Waits until the connections have ended, or the drain's limit cancels them.
 Task<> drain_connections(Scope& connections, const ServeOptions& options, ServeFigures& figures);
+
+template <class F, class... A>
+void attend(Scope& connections, TcpStream accepted, const ServeOptions& options,
+            ServeFigures& figures, F handler, A... args) {
+  ++figures.accepted;
+  const bool full = options.max_connections != 0 && connections.live() >= options.max_connections;
+  // Or there is no memory for its frame.
+  if (full || !connections.spawn_isolated(handler, std::move(accepted), std::move(args)...)) {
+    ++figures.shed;
+  }
+  figures.live = connections.live();
+}
 
 template <class F, class... A>
 Task<Result<>> accept_all(Scope& connections, TcpListener& listener, LastCall* last,
@@ -135,15 +158,7 @@ Task<Result<>> accept_all(Scope& connections, TcpListener& listener, LastCall* l
       co_await sleep_for(kAcceptPause);
       continue;
     }
-    ++figures.accepted;
-    if (options.max_connections != 0 && connections.live() >= options.max_connections) {
-      ++figures.shed;
-      continue;
-    }
-    if (!connections.spawn_isolated(handler, std::move(*accepted), args...)) {
-      ++figures.shed;  // no memory for its frame
-    }
-    figures.live = connections.live();
+    attend(connections, std::move(*accepted), options, figures, handler, args...);
   }
 }
 
@@ -170,6 +185,13 @@ Task<Result<>> serve_in(Scope& connections, TcpListener& listener, ServeOptions&
       &connections, &listener, &options, &figures, handler, args...);
   Result<> result = co_await std::move(accepting);
   if (options.drain != nullptr && options.drain->begun()) {
+    while (options.drain->goes_on_elsewhere()) {
+      auto ahead = listener.take_accepted();
+      if (!ahead) {
+        break;
+      }
+      attend(connections, std::move(*ahead), options, figures, handler, args...);
+    }
     listener.close();  // who comes now is refused, and does not wait in a backlog for nobody
     auto draining = drain_connections(connections, options, figures);
     co_await std::move(draining);

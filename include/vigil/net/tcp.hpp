@@ -288,6 +288,11 @@ class TcpListener {
   // accepts. Errors: no_protocol_option where the system has nothing for it, and for a listener
   // that was adopted: whoever made its socket may go on with it, and would be deaf.
   Result<> refuse() noexcept;
+  // A connection that was accepted ahead of who asks, as a ring does; from now on none is. Nothing
+  // waits. Before close() where others accept from the same socket: what is this listener's alone
+  // would be reset. Errors: resource_unavailable_try_again (there is none).
+  Result<TcpStream> take_accepted(
+      std::source_location where = std::source_location::current()) noexcept;
   // Closes at once: who waits in the backlog is reset. Idempotent.
   void close() noexcept {
     if (descriptor_ != nullptr) {
@@ -357,6 +362,7 @@ class [[nodiscard("co_await it")]] TcpListener::Accept {
   }
 
  private:
+  friend class TcpListener;
   Result<TcpStream> accepted(std::int32_t handle, std::source_location where) const noexcept;
   Descriptor* on_;
   detail::ListenerShare* share_;

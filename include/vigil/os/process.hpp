@@ -37,6 +37,8 @@ struct ProcessOptions {
   std::vector<std::string> arguments;
   // "NAME=value" each; nothing: this process's environment.
   std::optional<std::vector<std::string>> environment;
+  // The same, beside those and in place of one that has the name.
+  std::vector<std::string> more_environment = {};
   std::string directory;  // to start in; empty: this process's
   Stdio input = Stdio::null();
   Stdio output = Stdio::inherit();

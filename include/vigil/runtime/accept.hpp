@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -52,15 +53,23 @@ class Acceptors {
   static Result<std::unique_ptr<Acceptors>> open(Shards& shards, const Address& at,
                                                  ListenOptions options,
                                                  AcceptStrategy strategy) noexcept;
-  // The same with a listening stream socket that was made elsewhere (socket activation), which
-  // stays the caller's and may go on after this: nothing is bound, of `options` only `busy_poll`
-  // counts, and a drain does not refuse who comes, who waits for the next to accept. There is one
-  // socket, so both ways of `reuseport` are `exclusive`.
+  // Whose the sockets are that adopt() is given.
+  enum class Adopted : std::uint8_t {
+    lent,  // somebody goes on with them afterwards (socket activation): a drain does not refuse who
+           // comes, who waits for the next to accept
+    given  // nobody does: by a process that has handed them over (handles())
+  };
+  // The same with listening stream sockets that were made elsewhere, and whose handles stay the
+  // caller's: nothing is bound, of `options` only `busy_poll` counts. One socket is accepted from
+  // by all shards: both ways of `reuseport` are `exclusive` then. Several are a group, one for each
+  // shard; a larger set of shards makes it larger.
   //
   // Errors: not_a_socket, address_family_not_supported (neither TCP nor local), EMFILE; those of
-  // setsockopt(2).
-  static Result<std::unique_ptr<Acceptors>> adopt(Shards& shards, NativeHandle handle,
-                                                  ListenOptions options,
+  // setsockopt(2); invalid_argument (a group with fewer shards than sockets, from some of which
+  // nobody would accept, or with a strategy that has none).
+  static Result<std::unique_ptr<Acceptors>> adopt(Shards& shards,
+                                                  std::span<const NativeHandle> sockets,
+                                                  Adopted how, ListenOptions options,
                                                   AcceptStrategy strategy) noexcept;
   ~Acceptors();
   Acceptors(const Acceptors&) = delete;
@@ -69,6 +78,13 @@ class Acceptors {
   // With the port that was taken. Any thread.
   const Address& address() const noexcept { return address_; }
   AcceptStrategy strategy() const noexcept { return strategy_; }
+
+  // Before any shard has its listener: keeps duplicates of the sockets, for handles(). They keep
+  // the sockets open, too. Errors: EMFILE, not_enough_memory.
+  Result<> keep() noexcept;
+  void let_go() noexcept;
+  // What keep() kept, by shard or the one of all; for another process to adopt. Stay this object's.
+  std::span<const NativeHandle> handles() const noexcept { return kept_; }
 
   // On a shard, once: its listener. Errors: EMFILE, ENOMEM.
   Result<TcpListener> take();
@@ -87,18 +103,22 @@ class Acceptors {
   Result<> listen(const Address& at, ListenOptions options);
   Result<> listen_as_group(const Address& at, ListenOptions options);
   static Result<TcpListener> adopt_copy(NativeHandle handle, const ListenOptions& options);
+  Result<> adopt_group(std::span<const NativeHandle> sockets, ListenOptions options);
+  Result<> grow(std::vector<TcpListener>& group, const Address& at, ListenOptions options);
   Result<> share(TcpListener listener);
   void tell_address();
   Place& least_loaded() noexcept;
   bool hand(NativeHandle handle);
   Task<Result<>> hand_out_all(Scope* scope, Drain* drain);
+  Task<Result<>> hand_on(NativeHandle handle);
 
   Shards& shards_;
   const AcceptStrategy strategy_;
   Address address_;
-  bool adopted_ = false;
+  bool lent_ = false;
   TcpListener own_;  // handoff: the one that is accepted from
   std::vector<std::unique_ptr<Place>> places_;
+  std::vector<NativeHandle> kept_;
 };
 
 }  // namespace vigil

@@ -51,6 +51,7 @@ class UringEngine final : public Engine {
   NativeHandle release(Descriptor& descriptor) noexcept override;
   bool submit(Op& op) noexcept override;
   std::int32_t receive_at_hand(Descriptor& descriptor, std::byte*& data) noexcept override;
+  std::int32_t take_accepted(Descriptor& descriptor) noexcept override;
   std::int32_t take_early(Descriptor& descriptor, std::byte*& data) noexcept override;
   std::int32_t put_early(Descriptor& descriptor, ByteView bytes) noexcept override;
   void cancel(Op& op) noexcept override;
@@ -111,6 +112,7 @@ class UringEngine final : public Engine {
 
   // sockets.cpp
   bool start_accept(Descriptor& descriptor, Op& op) noexcept;
+  NativeHandle take_first(Descriptor& listener) noexcept;
   void arm_accept(Descriptor& descriptor) noexcept;
   Op* finish_accept(const io_uring_cqe& end) noexcept;
   void connected(Descriptor& listener, std::int32_t handle) noexcept;

@@ -17,11 +17,7 @@ using uring::Tag;
 
 bool UringEngine::start_accept(Descriptor& descriptor, Op& op) noexcept {
   if (descriptor.early != 0) {
-    auto* first = static_cast<Descriptor*>(descriptor.early_first);
-    descriptor.early_first = first->early_first;
-    --descriptor.early;
-    op.result = first->handle;
-    table_.give(*first);
+    op.result = take_first(descriptor);
     tell_peer(op, op.result);
     return false;
   }
@@ -31,6 +27,23 @@ bool UringEngine::start_accept(Descriptor& descriptor, Op& op) noexcept {
     arm_accept(descriptor);
   }
   return true;
+}
+
+NativeHandle UringEngine::take_first(Descriptor& listener) noexcept {
+  auto* first = static_cast<Descriptor*>(listener.early_first);
+  listener.early_first = first->early_first;
+  --listener.early;
+  const NativeHandle handle = first->handle;
+  table_.give(*first);
+  return handle;
+}
+
+std::int32_t UringEngine::take_accepted(Descriptor& listener) noexcept {
+  if ((listener.told & uring::kListens) == 0) {
+    return -EAGAIN;
+  }
+  settle(listener);
+  return listener.early != 0 ? take_first(listener) : -EAGAIN;
 }
 
 void UringEngine::arm_accept(Descriptor& descriptor) noexcept {

@@ -1,0 +1,163 @@
+// The two sides of a succession. Messages are lines: "socket lent|given" with the sockets of one
+// address, for each, then "all"; and back, "serving".
+#include "serve/succession.hpp"
+
+#include <array>
+#include <csignal>
+#include <string_view>
+
+#include "vigil/coro/scoped.hpp"
+#include "vigil/loop/loop.hpp"
+#include "vigil/os/process.hpp"
+#include "vigil/runtime/explain.hpp"
+
+namespace vigil::app {
+namespace {
+
+constexpr std::string_view kLent = "socket lent";
+constexpr std::string_view kGiven = "socket given";
+constexpr std::string_view kAll = "all";
+constexpr std::string_view kServing = "serving";
+
+// A process that does not serve in this time is held to be stuck. Opening a large site, or a slow
+// disk, may take a while.
+constexpr Nanos kPatience = std::chrono::minutes(1);
+
+Task<Result<>> give_sockets(MessageSocket* channel, const Places* places) {
+  for (const auto& place : *places) {
+    if (place->closing) {
+      continue;
+    }
+    const Result<> sent =
+        co_await channel->send(as_bytes(place->lent ? kLent : kGiven), place->acceptors->handles());
+    if (!sent) {
+      co_return sent;
+    }
+  }
+  co_return co_await channel->send(as_bytes(kAll));
+}
+
+// Whether it says that it serves; not if it ends before that.
+Task<Result<bool>> wait_for_word(MessageSocket* channel) {
+  std::array<std::byte, 64> room;
+  const auto came = co_await channel->receive(room);
+  if (!came) {
+    co_return std::unexpected(came.error());
+  }
+  co_return as_text(ByteView(room).first(came->size)) == kServing;
+}
+
+Task<Result<bool>> bequeath(MessageSocket* channel, const Places* places) {
+  auto giving = give_sockets(channel, places);
+  const Result<> given = co_await std::move(giving);
+  if (!given && given.error() != std::errc::broken_pipe) {
+    co_return std::unexpected(given.error());
+  }
+  auto waiting = wait_for_word(channel);
+  co_return co_await std::move(waiting);
+}
+
+// How it ended; it is ended if it has not.
+Task<std::string> ending_of(os::Process* process, const Result<bool>& served) {
+  const bool late = !served && served.error() == std::errc::timed_out;
+  if (late) {
+    static_cast<void>(process->kill(SIGKILL));
+  }
+  auto waiting = timeout(std::chrono::seconds(5), process->wait());
+  auto ended = co_await std::move(waiting);
+  const std::string who = "the new process " + std::to_string(process->pid());
+  if (late) {
+    co_return who + " did not serve within a minute, and was ended";
+  }
+  if (!ended) {
+    static_cast<void>(process->kill(SIGKILL));
+    co_return who + " closed the line before it served, and was ended";
+  }
+  if (ended->signal != 0) {
+    co_return who + " was ended by signal " + std::to_string(ended->signal) + " before it served";
+  }
+  co_return who + " ended with " + std::to_string(ended->code) +
+      " before it served: what it said stands above";
+}
+
+}  // namespace
+
+Task<std::expected<std::int32_t, std::string>> raise_successor(const Origin* origin,
+                                                               const Places* places) {
+  auto pair = MessageSocket::pair();
+  if (!pair) {
+    co_return std::unexpected("there is no socket to hand over by: " + reason(pair.error()));
+  }
+  os::ProcessOptions options;
+  options.arguments = origin->command;
+  options.more_environment = origin->environment;
+  options.more_environment.push_back(std::string(kSuccessor) + "=1");
+  options.input = os::Stdio::handle(pair->theirs);
+  auto process = os::Process::spawn(options);
+  Loop::current()->syscalls().close(pair->theirs);
+  if (!process) {
+    co_return std::unexpected(origin->command.front() +
+                              " cannot be started: " + reason(process.error()));
+  }
+  auto trying = timeout(kPatience, bequeath(&pair->ours, places));
+  const Result<bool> served = co_await std::move(trying);
+  if (served && *served) {
+    co_return process->pid();
+  }
+  if (!served && served.error() == std::errc::operation_canceled) {
+    static_cast<void>(process->kill(SIGKILL));
+    co_return std::unexpected("this process is ending");
+  }
+  auto ending = ending_of(&*process, served);
+  co_return std::unexpected(co_await std::move(ending));
+}
+
+// ---- In the process that comes ----
+
+Task<std::string> Predecessor::take_sockets(Predecessor* self, PassedSockets* into) {
+  const std::string refused = "vigil serve: cannot take the place of another process: ";
+  constexpr NativeHandle kStandardInput = 0;
+  auto channel = MessageSocket::adopt(kStandardInput);
+  if (!channel) {
+    co_return refused + "standard input is not the line to it (" + kSuccessor +
+        " is for `vigil restart` alone).";
+  }
+  self->channel_ = std::move(*channel);
+  for (;;) {
+    std::array<std::byte, 64> room;
+    std::vector<NativeHandle> handles(Datagram::kMostHandles, kNoHandle);
+    auto receiving =
+        timeout(kPatience,
+                [](MessageSocket* from, std::span<std::byte> bytes,
+                   std::vector<NativeHandle>* sockets) -> Task<Result<ReceivedMessage>> {
+                  co_return co_await from->receive(bytes, *sockets);
+                }(&self->channel_, room, &handles));
+    const auto came = co_await std::move(receiving);
+    if (!came || came->ended()) {
+      co_return refused + (came ? std::string("it has ended.") : reason(came.error()) + ".");
+    }
+    const std::string_view word = as_text(ByteView(room).first(came->size));
+    if (word == kAll) {
+      co_return std::string();
+    }
+    handles.resize(came->handles);
+    std::string why = came->handles_lost ? "out of descriptors" : "";
+    if (why.empty() && (word != kLent && word != kGiven)) {
+      why = "it is a version whose words are not understood";
+    }
+    const std::string unusable = into->take_given(
+        handles, word == kLent ? Acceptors::Adopted::lent : Acceptors::Adopted::given);
+    if (!why.empty() || !unusable.empty()) {
+      co_return refused + (why.empty() ? unusable : why) + ".";
+    }
+  }
+}
+
+Task<> Predecessor::say_ready() {
+  if (channel_.is_open()) {
+    static_cast<void>(co_await channel_.send(as_bytes(kServing)));
+    channel_.close();
+  }
+}
+
+}  // namespace vigil::app
