@@ -145,56 +145,67 @@ Panel::Answers Panel::ask_for(NativeHandle handle, Nanos at_most) const {
   return {heard->told, heard->silent};
 }
 
-// ---- Asking the server to give way. ----
+// ---- From one process to the next. ----
 
-void Panel::obey_with(void (*give_way)(void* context) noexcept, void* context) noexcept {
+void Panel::hear_of_wish(const Ear& ear) noexcept {
   const std::scoped_lock lock(mutex_);
-  give_way_ = give_way;
-  obeys_ = context;
+  of_wish_ = ear;
 }
 
-void Panel::tell_succession(std::int32_t process, std::string said) noexcept {
+void Panel::hear_of_successor(const Ear& ear) noexcept {
+  const std::scoped_lock lock(mutex_);
+  of_successor_ = ear;
+}
+
+// A letter to a loop, where the ear is or is not by then.
+struct Panel::Word : Op {
+  const Panel* panel = nullptr;
+  Ear Panel::* to = nullptr;
+
+  static void arrived(Op& op) noexcept {
+    const std::unique_ptr<Word> self(&static_cast<Word&>(op));
+    Ear ear;
+    {
+      const std::scoped_lock lock(self->panel->mutex_);
+      ear = self->panel->*self->to;
+    }
+    if (op.result >= 0 && ear.loop != nullptr) {
+      ear.heard(ear.context);
+    }
+  }
+};
+
+// With the lock.
+void Panel::say(Ear Panel::* to) const {
+  if (Loop* loop = (this->*to).loop) {
+    auto letter = std::make_unique<Word>();
+    letter->code = Opcode::letter;
+    letter->complete = &Word::arrived;
+    letter->panel = this;
+    letter->to = to;
+    loop->post(*letter.release());
+  }
+}
+
+bool Panel::ask_to_give_way() const {
+  const std::scoped_lock lock(mutex_);
+  say(&Panel::of_wish_);
+  return of_wish_.loop != nullptr;
+}
+
+void Panel::tell_succession(std::int32_t process, std::string said) {
   const std::scoped_lock lock(mutex_);
   ++succession_.tries;
   succession_.process = process;
   succession_.said = std::move(said);
+  if (process != 0) {
+    say(&Panel::of_successor_);
+  }
 }
 
 Panel::Succession Panel::succession() const {
   const std::scoped_lock lock(mutex_);
   return succession_;
-}
-
-// A letter to shard 0, where who obeys is or is not by then.
-struct Panel::Request : Op {
-  const Panel* panel = nullptr;
-
-  static void arrived(Op& op) noexcept {
-    const std::unique_ptr<Request> self(&static_cast<Request&>(op));
-    void (*give_way)(void*) noexcept = nullptr;
-    void* context = nullptr;
-    {
-      const std::scoped_lock lock(self->panel->mutex_);
-      give_way = self->panel->give_way_;
-      context = self->panel->obeys_;
-    }
-    if (op.result >= 0 && give_way != nullptr) {
-      give_way(context);
-    }
-  }
-};
-
-bool Panel::ask_to_give_way() const {
-  auto letter = std::make_unique<Request>();
-  letter->code = Opcode::letter;
-  letter->complete = &Request::arrived;
-  letter->panel = this;
-  const std::scoped_lock lock(mutex_);
-  if (give_way_ == nullptr || shards_.empty() || shards_.front().loop == nullptr) {
-    return false;
-  }
-  shards_.front().loop->post(*letter.release());
-  return true;
 }
 
 }  // namespace vigil::app

@@ -84,6 +84,9 @@ class Panel {
   // All that there are now, in place of those before.
   void show_listeners(std::vector<Listener> listeners) noexcept;
   void hide_listener(const Acceptors& acceptors) noexcept;
+  // All shards serve.
+  void begins() noexcept { serves_.store(true, std::memory_order_relaxed); }
+  bool serves() const noexcept { return serves_.load(std::memory_order_relaxed); }
   // Not ready any more: connections are not taken.
   void drains() noexcept { draining_.store(true, std::memory_order_relaxed); }
   bool draining() const noexcept { return draining_.load(std::memory_order_relaxed); }
@@ -94,12 +97,20 @@ class Panel {
     std::int32_t process = 0;  // that serves now; 0: none took the place
     std::string said;          // a sentence
   };
-  // Shard 0 says what it does when it is asked to give way, and takes that back (null) before
-  // `context` goes; and what came of it.
-  void obey_with(void (*give_way)(void* context) noexcept, void* context) noexcept;
-  void tell_succession(std::int32_t process, std::string said) noexcept;
-  // False: nobody is there who could.
+  // Who is to hear of something, on its own loop. One without a loop hears nothing: so it takes
+  // that back before `context` goes.
+  struct Ear {
+    Loop* loop = nullptr;
+    void (*heard)(void* context) noexcept = nullptr;
+    void* context = nullptr;
+  };
+  // Shard 0 hears that a new process is asked for, and tells what came of it; the admin loop hears
+  // that one serves.
+  void hear_of_wish(const Ear& ear) noexcept;
+  void hear_of_successor(const Ear& ear) noexcept;
+  // False: nobody hears.
   bool ask_to_give_way() const;
+  void tell_succession(std::int32_t process, std::string said);
   Succession succession() const;
 
   // All of it but what is the process's, and the time.
@@ -122,16 +133,18 @@ class Panel {
 
  private:
   struct Question;
-  struct Request;
+  struct Word;
+  void say(Ear Panel::* to) const;
   std::optional<http::ConnectionView> look_here(unsigned shard, NativeHandle handle) const;
 
   StallWatcher* const watcher_;
   mutable std::mutex mutex_;
   std::vector<Shard> shards_;
   std::vector<Listener> listeners_;
-  void (*give_way_)(void* context) noexcept = nullptr;
-  void* obeys_ = nullptr;
+  Ear of_wish_;
+  Ear of_successor_;
   Succession succession_;
+  std::atomic<bool> serves_{false};
   std::atomic<bool> draining_{false};
 };
 

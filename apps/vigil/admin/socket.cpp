@@ -33,9 +33,11 @@ std::vector<std::string> admin_directories() {
   return all;
 }
 
-Task<Result<AdminSocket>> open_admin_socket(std::string where) {
+std::string before_its_time(const std::string& path) { return path + ".new"; }
+
+Task<Result<AdminSocket>> open_admin_socket(std::string where, bool succeeds) {
   if (where != "auto") {
-    co_return listen_at(where);
+    co_return listen_at(succeeds ? before_its_time(where) : where);
   }
   auto looking = look_at_process(0);
   const ProcessSnapshot own = co_await std::move(looking);

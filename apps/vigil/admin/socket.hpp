@@ -19,9 +19,13 @@ struct AdminSocket {
   std::string path;  // empty: there is none
 };
 
+// Where a process listens whose predecessor still has the path that is named: it takes that when it
+// serves.
+std::string before_its_time(const std::string& path);
+
 // Listens for its owner (and root) alone. `where` is a path, or "auto": in one of the directories
 // above, which is made if it can be; if there is none, there is no socket, and no error. Errors:
 // those of TcpListener::listen.
-Task<Result<AdminSocket>> open_admin_socket(std::string where);
+Task<Result<AdminSocket>> open_admin_socket(std::string where, bool succeeds);
 
 }  // namespace vigil::app

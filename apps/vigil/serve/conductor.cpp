@@ -5,9 +5,11 @@
 #include <functional>
 #include <new>
 
+#include "admin/socket.hpp"
 #include "cli/help.hpp"
 #include "serve/worker.hpp"
 #include "vigil/coro/sleep.hpp"
+#include "vigil/fs/names.hpp"
 #include "vigil/os/pipe.hpp"
 #include "vigil/runtime/explain.hpp"
 
@@ -86,15 +88,16 @@ Task<> Conductor::conduct(Shards& shards, Conductor* self) {
   self->shards_ = &shards;
   self->seats_.resize(shards.size());
   self->panel_.resize(shards.size());
-  self->panel_.obey_with(
-      [](void* context) noexcept {
-        auto* conductor = static_cast<Conductor*>(context);
-        conductor->ask_for(conductor->give_way_);
-      },
-      self);
+  self->panel_.hear_of_wish({.loop = Loop::current(),
+                             .heard =
+                                 [](void* context) noexcept {
+                                   auto* conductor = static_cast<Conductor*>(context);
+                                   conductor->ask_for(conductor->give_way_);
+                                 },
+                             .context = self});
   auto whole = scoped(&Conductor::with_helpers, self);
   co_await std::move(whole);
-  self->panel_.obey_with(nullptr, nullptr);
+  self->panel_.hear_of_wish({});
   self->panel_.show_listeners({});
   if (self->unwritten_ != 0) {
     complain(cli::log_lost(self->settings().log_file, self->unwritten_, kLogGoodbye));
@@ -169,8 +172,8 @@ Task<> Conductor::begin(Scope* workers) {
   if (!failed_ && !workers->cancelled()) {
     co_await std::move(applying);
     passed_.drop_given();
-    auto telling = predecessor_.say_ready();
-    co_await std::move(telling);
+    auto succeeding = take_place();
+    co_await std::move(succeeding);
     say_ready();
     maintaining_ = false;
     do_what_is_asked();
@@ -198,6 +201,20 @@ void Conductor::start(Plan& plan) {
     cannot_begin(started.error());
   }
   started_ = !failed_;
+}
+
+// What the process before had, and its admin socket's path with it.
+Task<> Conductor::take_place() {
+  panel_.begins();
+  if (!admin_path_.empty()) {
+    auto renaming = fs::rename(before_its_time(admin_path_), admin_path_);
+    if (const Result<> renamed = co_await std::move(renaming); !renamed) {
+      complain("vigil serve: the admin socket stays at " + before_its_time(admin_path_) + ": " +
+               reason(renamed.error()) + ".");
+    }
+  }
+  auto telling = predecessor_.say_ready();
+  co_await std::move(telling);
 }
 
 // Not after the word that it ends.

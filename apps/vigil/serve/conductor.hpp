@@ -40,6 +40,8 @@ class Conductor {
     Supervisor& supervisor;
     Predecessor& predecessor;
     const Origin& origin;
+    NativeHandle status;     // the socket of its address, or none
+    std::string admin_path;  // of the admin socket, if that takes it when all shards serve
   };
   Conductor(const Around& around, const config::Configuration& first, std::uint64_t descriptors,
             os::Signals signals, std::string status_at)
@@ -48,6 +50,8 @@ class Conductor {
         supervisor_(around.supervisor),
         predecessor_(around.predecessor),
         origin_(around.origin),
+        status_(around.status),
+        admin_path_(around.admin_path),
         status_at_(std::move(status_at)),
         source_(around.source),
         configuration_(first),
@@ -88,6 +92,7 @@ class Conductor {
   static Task<> employ(Conductor* self, unsigned shard);
   Task<> begin(Scope* workers);
   void start(Plan& plan);
+  Task<> take_place();
   void say_ready() noexcept;
   void fail(const std::string& sentence);
   void cannot_begin(std::error_code why);
@@ -134,6 +139,8 @@ class Conductor {
   Supervisor& supervisor_;
   Predecessor& predecessor_;
   const Origin& origin_;
+  const NativeHandle status_;
+  const std::string admin_path_;
   const std::string status_at_;  // empty: nowhere
   const config::Source& source_;
   config::Configuration configuration_;

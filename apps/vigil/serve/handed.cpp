@@ -76,6 +76,9 @@ std::vector<std::string> HandedDown::for_successor() const {
 }
 
 PassedSockets::~PassedSockets() {
+  if (status_ != kNoHandle) {
+    Loop::current()->syscalls().close(status_);
+  }
   for (const Passed& each : all_) {
     for (const NativeHandle handle : each.handles) {
       Loop::current()->syscalls().close(handle);
@@ -142,18 +145,23 @@ std::string PassedSockets::take_one(NativeHandle handle, std::string name) {
     return refused + ": " + reason(passed.error()) + ".";
   }
   const std::string at = passed->address.text();
-  const bool doubled = find(passed->address) != nullptr;
+  const bool doubled = std::ranges::find(all_, passed->address, &Passed::address) != all_.end();
   passed->name = std::move(name);
   all_.push_back(std::move(*passed));
   return doubled ? refused + ": another one is bound to " + at + " as well. Pass one of them."
                  : std::string();
 }
 
-std::string PassedSockets::take_given(const std::vector<NativeHandle>& handles,
+std::string PassedSockets::take_given(const std::vector<NativeHandle>& handles, std::string_view as,
                                       Acceptors::Adopted how) {
   Passed all;
   all.how = how;
   std::string why;
+  if (const auto endpoint = cli::parse_endpoint(as)) {
+    all.endpoint = *endpoint;
+  } else {
+    why = "it names an address that is none";
+  }
   for (const NativeHandle handle : handles) {
     auto passed = look_at(handle);
     if (!passed) {
@@ -162,7 +170,6 @@ std::string PassedSockets::take_given(const std::vector<NativeHandle>& handles,
       continue;
     }
     all.address = passed->address;
-    all.endpoint = passed->endpoint;
     all.handles.push_back(passed->handles.front());
   }
   all.name = all.address.text();
@@ -180,8 +187,12 @@ void PassedSockets::drop_given() noexcept {
   });
 }
 
-const PassedSockets::Passed* PassedSockets::find(const Address& address) const noexcept {
-  const auto found = std::ranges::find(all_, address, &Passed::address);
+const PassedSockets::Passed* PassedSockets::find(const cli::Endpoint& endpoint) const noexcept {
+  const auto address = Address::parse(cli::endpoint_text(endpoint));
+  const auto found = std::ranges::find_if(all_, [&](const Passed& each) {
+    return each.how == Acceptors::Adopted::given ? each.endpoint == endpoint
+                                                 : address && each.address == *address;
+  });
   return found == all_.end() ? nullptr : &*found;
 }
 
@@ -209,7 +220,7 @@ std::vector<std::string> PassedSockets::unused(const config::Configuration& conf
       const auto address = Address::parse(cli::endpoint_text(part.values.listen.front()));
       return address && *address == each.address;
     };
-    // Of what was given, nobody goes on with the rest: it is a listener less than before.
+    // What was given and is not used is a listener less than before.
     if (each.how == Acceptors::Adopted::lent &&
         std::ranges::none_of(configuration.listeners, uses)) {
       sentences.push_back("vigil serve: nobody accepts from the socket that was passed as " +

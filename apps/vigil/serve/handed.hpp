@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "config/configuration.hpp"
@@ -50,14 +51,16 @@ class PassedSockets {
   // How many descriptors this has.
   std::uint64_t size() const noexcept;
 
-  // Takes over what the process gave whose place this one takes, the sockets of one address. What
-  // is in the way, as the rest of a sentence, or nothing; the handles are this object's in any
-  // case.
-  std::string take_given(const std::vector<NativeHandle>& handles, Acceptors::Adopted how);
+  // Takes over what the process gave whose place this one takes: the sockets of a listener that its
+  // configuration called `as`, whatever port that took, or of its status address. What is in the
+  // way, as the rest of a sentence, or nothing; the handles are this object's in any case.
+  std::string take_given(const std::vector<NativeHandle>& handles, std::string_view as,
+                         Acceptors::Adopted how);
+  void take_status(NativeHandle handle) noexcept { status_ = handle; }
   // Lets go of what was given for good: who accepts from it has it by now.
   void drop_given() noexcept;
 
-  // The sockets that are bound to one address. They stay this object's.
+  // The sockets of one address. They stay this object's.
   struct Passed {
     std::string name;  // "web.socket (127.0.0.1:80)"
     Address address;
@@ -65,8 +68,11 @@ class PassedSockets {
     std::vector<NativeHandle> handles;
     Acceptors::Adopted how = Acceptors::Adopted::lent;
   };
-  // Null: there are none.
-  const Passed* find(const Address& address) const noexcept;
+  // Of those that were given, what had this name; of the others, what is bound to it. Null: there
+  // is none.
+  const Passed* find(const cli::Endpoint& endpoint) const noexcept;
+  // Of the status address, the caller's from now on, or kNoHandle.
+  NativeHandle release_status() noexcept { return std::exchange(status_, kNoHandle); }
   // Where nobody named a place to listen at, these are the places.
   void stand_in(config::Configuration& configuration) const;
   // A sentence for each that no listener of `configuration` uses.
@@ -77,6 +83,7 @@ class PassedSockets {
   Result<Passed> look_at(NativeHandle handle) const;
 
   std::vector<Passed> all_;
+  NativeHandle status_ = kNoHandle;
 };
 
 }  // namespace vigil::app

@@ -34,7 +34,7 @@ std::expected<std::shared_ptr<Place>, std::string> open_place(const cli::Setting
   place->busy_poll = settings.busy_poll;
   place->accept = settings.accept;
   const ListenOptions options{.busy_poll = std::chrono::microseconds(settings.busy_poll)};
-  const PassedSockets::Passed* there = passed.find(*address);
+  const PassedSockets::Passed* there = passed.find(endpoint);
   auto acceptors = there != nullptr ? Acceptors::adopt(shards, there->handles, there->how, options,
                                                        settings.accept)
                                     : Acceptors::open(shards, *address, options, settings.accept);

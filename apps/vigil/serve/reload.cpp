@@ -271,7 +271,7 @@ Task<> Conductor::give_way() {
     panel_.tell_succession(0, "not restarted: the process is ending.");
     co_return;
   }
-  auto raising = raise_successor(&origin_, &places_);
+  auto raising = raise_successor(&origin_, &places_, status_);
   const auto successor = co_await std::move(raising);
   if (!successor) {
     const std::string said = "not restarted: " + successor.error() + ". The old process goes on.";

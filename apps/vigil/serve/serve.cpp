@@ -71,7 +71,7 @@ Task<int> serve_sites(const Beginning* beginning) {
     complain("vigil serve: cannot take signals: " + reason(signals.error()) + ".");
     co_return 1;
   }
-  auto opening = open_admin(&first->program.values);
+  auto opening = open_admin(&first->program.values, &passed, handed->succeeds);
   auto admin = co_await std::move(opening);
   if (!admin) {
     complain(admin.error());
@@ -80,11 +80,20 @@ Task<int> serve_sites(const Beginning* beginning) {
   const std::unique_ptr<StallWatcher> watcher = watch_for_stalls(first->program.values);
   Panel panel(watcher.get());
   Supervisor supervisor(*handed);
-  const Conductor::Around around{*beginning->source, panel,       passed,
-                                 supervisor,         predecessor, *beginning->origin};
+  const Conductor::Around around{*beginning->source,
+                                 panel,
+                                 passed,
+                                 supervisor,
+                                 predecessor,
+                                 *beginning->origin,
+                                 admin->status_copy,
+                                 admin->before_its_time ? admin->path : std::string()};
   Conductor conductor(around, *first, descriptors, std::move(*signals), admin->status_at);
   auto whole = beside_admin(std::move(*admin), &panel, descriptors, &serve_with, &conductor);
   co_await std::move(whole);
+  if (around.status != kNoHandle) {
+    Loop::current()->syscalls().close(around.status);
+  }
   co_return conductor.failed() ? 1 : 0;
 }
 

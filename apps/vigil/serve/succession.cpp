@@ -1,5 +1,6 @@
-// The two sides of a succession. Messages are lines: "socket lent|given" with the sockets of one
-// address, for each, then "all"; and back, "serving".
+// The two sides of a succession. Messages are words: "lent" or "given", an address as it is
+// configured, and the sockets of it; "status" with that of the status address; then "all". Back
+// comes "serving".
 #include "serve/succession.hpp"
 
 #include <array>
@@ -14,8 +15,9 @@
 namespace vigil::app {
 namespace {
 
-constexpr std::string_view kLent = "socket lent";
-constexpr std::string_view kGiven = "socket given";
+constexpr std::string_view kLent = "lent ";
+constexpr std::string_view kGiven = "given ";
+constexpr std::string_view kStatus = "status";
 constexpr std::string_view kAll = "all";
 constexpr std::string_view kServing = "serving";
 
@@ -23,13 +25,21 @@ constexpr std::string_view kServing = "serving";
 // disk, may take a while.
 constexpr Nanos kPatience = std::chrono::minutes(1);
 
-Task<Result<>> give_sockets(MessageSocket* channel, const Places* places) {
+Task<Result<>> give_sockets(MessageSocket* channel, const Places* places, NativeHandle status) {
   for (const auto& place : *places) {
     if (place->closing) {
       continue;
     }
-    const Result<> sent =
-        co_await channel->send(as_bytes(place->lent ? kLent : kGiven), place->acceptors->handles());
+    const std::string word =
+        std::string(place->lent ? kLent : kGiven) + cli::endpoint_text(place->endpoint);
+    const Result<> sent = co_await channel->send(as_bytes(word), place->acceptors->handles());
+    if (!sent) {
+      co_return sent;
+    }
+  }
+  if (status != kNoHandle) {
+    const std::array one{status};
+    const Result<> sent = co_await channel->send(as_bytes(kStatus), one);
     if (!sent) {
       co_return sent;
     }
@@ -47,8 +57,8 @@ Task<Result<bool>> wait_for_word(MessageSocket* channel) {
   co_return as_text(ByteView(room).first(came->size)) == kServing;
 }
 
-Task<Result<bool>> bequeath(MessageSocket* channel, const Places* places) {
-  auto giving = give_sockets(channel, places);
+Task<Result<bool>> bequeath(MessageSocket* channel, const Places* places, NativeHandle status) {
+  auto giving = give_sockets(channel, places, status);
   const Result<> given = co_await std::move(giving);
   if (!given && given.error() != std::errc::broken_pipe) {
     co_return std::unexpected(given.error());
@@ -83,7 +93,8 @@ Task<std::string> ending_of(os::Process* process, const Result<bool>& served) {
 }  // namespace
 
 Task<std::expected<std::int32_t, std::string>> raise_successor(const Origin* origin,
-                                                               const Places* places) {
+                                                               const Places* places,
+                                                               NativeHandle status) {
   auto pair = MessageSocket::pair();
   if (!pair) {
     co_return std::unexpected("there is no socket to hand over by: " + reason(pair.error()));
@@ -99,7 +110,7 @@ Task<std::expected<std::int32_t, std::string>> raise_successor(const Origin* ori
     co_return std::unexpected(origin->command.front() +
                               " cannot be started: " + reason(process.error()));
   }
-  auto trying = timeout(kPatience, bequeath(&pair->ours, places));
+  auto trying = timeout(kPatience, bequeath(&pair->ours, places, status));
   const Result<bool> served = co_await std::move(trying);
   if (served && *served) {
     co_return process->pid();
@@ -114,6 +125,27 @@ Task<std::expected<std::int32_t, std::string>> raise_successor(const Origin* ori
 
 // ---- In the process that comes ----
 
+namespace {
+
+std::string take_one(std::string_view word, const std::vector<NativeHandle>& handles,
+                     const ReceivedMessage& came, PassedSockets* into) {
+  if (came.handles_lost) {
+    return "out of descriptors (RLIMIT_NOFILE)";
+  }
+  if (word == kStatus && handles.size() == 1) {
+    into->take_status(handles.front());
+    return {};
+  }
+  const bool lent = word.starts_with(kLent);
+  if (handles.empty() || came.truncated || !(lent || word.starts_with(kGiven))) {
+    return "it is a version whose words are not understood";
+  }
+  return into->take_given(handles, word.substr(lent ? kLent.size() : kGiven.size()),
+                          lent ? Acceptors::Adopted::lent : Acceptors::Adopted::given);
+}
+
+}  // namespace
+
 Task<std::string> Predecessor::take_sockets(Predecessor* self, PassedSockets* into) {
   const std::string refused = "vigil serve: cannot take the place of another process: ";
   constexpr NativeHandle kStandardInput = 0;
@@ -124,7 +156,7 @@ Task<std::string> Predecessor::take_sockets(Predecessor* self, PassedSockets* in
   }
   self->channel_ = std::move(*channel);
   for (;;) {
-    std::array<std::byte, 64> room;
+    std::array<std::byte, 256> room;
     std::vector<NativeHandle> handles(Datagram::kMostHandles, kNoHandle);
     auto receiving =
         timeout(kPatience,
@@ -141,14 +173,8 @@ Task<std::string> Predecessor::take_sockets(Predecessor* self, PassedSockets* in
       co_return std::string();
     }
     handles.resize(came->handles);
-    std::string why = came->handles_lost ? "out of descriptors" : "";
-    if (why.empty() && (word != kLent && word != kGiven)) {
-      why = "it is a version whose words are not understood";
-    }
-    const std::string unusable = into->take_given(
-        handles, word == kLent ? Acceptors::Adopted::lent : Acceptors::Adopted::given);
-    if (!why.empty() || !unusable.empty()) {
-      co_return refused + (why.empty() ? unusable : why) + ".";
+    if (const std::string unusable = take_one(word, handles, *came, into); !unusable.empty()) {
+      co_return refused + unusable + ".";
     }
   }
 }

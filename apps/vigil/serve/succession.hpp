@@ -21,10 +21,12 @@ struct Origin {
   std::vector<std::string> environment;  // what was taken out of it
 };
 
-// In the process that ends: starts the next, gives it the sockets of `places`, and waits until it
-// serves. Its number; the failure is the rest of a sentence, and the process is gone.
+// In the process that ends: starts the next, gives it the sockets of `places`, and that of the
+// status address if there is one, and waits until it serves. Its number; the failure is the rest of
+// a sentence, and the process is gone.
 Task<std::expected<std::int32_t, std::string>> raise_successor(const Origin* origin,
-                                                               const Places* places);
+                                                               const Places* places,
+                                                               NativeHandle status);
 
 // In the process that comes.
 class Predecessor {

@@ -228,8 +228,11 @@ Ended Process::wait(std::chrono::milliseconds at_most) {
     read_output(10ms);
   }
   EXPECT_TRUE(ended_) << "it should have ended by now\n" << errors();
-  while (ended_ && out_ >= 0) {
-    read_output(1s);
+  // To its end, unless a process that took its place has it, too.
+  std::size_t before = text_.size() + 1;
+  while (ended_ && out_ >= 0 && before != text_.size()) {
+    before = text_.size();
+    read_output(200ms);
   }
   return {ended_ && WIFEXITED(status_) ? WEXITSTATUS(status_) : -1, text_, errors()};
 }
