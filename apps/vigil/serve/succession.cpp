@@ -120,12 +120,18 @@ Task<std::expected<std::int32_t, std::string>> raise_successor(const Origin* ori
     co_return std::unexpected("this process is ending");
   }
   auto ending = ending_of(&*process, served);
-  co_return std::unexpected(co_await std::move(ending));
+  std::string why = co_await std::move(ending);
+  co_return std::unexpected(std::move(why));
 }
 
 // ---- In the process that comes ----
 
 namespace {
+
+Task<Result<ReceivedMessage>> receive_word(MessageSocket* from, std::span<std::byte> room,
+                                           std::vector<NativeHandle>* handles) {
+  co_return co_await from->receive(room, *handles);
+}
 
 std::string take_one(std::string_view word, const std::vector<NativeHandle>& handles,
                      const ReceivedMessage& came, PassedSockets* into) {
@@ -158,12 +164,7 @@ Task<std::string> Predecessor::take_sockets(Predecessor* self, PassedSockets* in
   for (;;) {
     std::array<std::byte, 256> room;
     std::vector<NativeHandle> handles(Datagram::kMostHandles, kNoHandle);
-    auto receiving =
-        timeout(kPatience,
-                [](MessageSocket* from, std::span<std::byte> bytes,
-                   std::vector<NativeHandle>* sockets) -> Task<Result<ReceivedMessage>> {
-                  co_return co_await from->receive(bytes, *sockets);
-                }(&self->channel_, room, &handles));
+    auto receiving = timeout(kPatience, receive_word(&self->channel_, room, &handles));
     const auto came = co_await std::move(receiving);
     if (!came || came->ended()) {
       co_return refused + (came ? std::string("it has ended.") : reason(came.error()) + ".");

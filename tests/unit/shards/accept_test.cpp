@@ -3,6 +3,7 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <array>
 #include <set>
 #include <string>
 #include <vector>
@@ -67,7 +68,8 @@ Opened opened(Shards& shards, AcceptStrategy how) {
 Opened adopted(Shards& shards, AcceptStrategy how) {
   auto elsewhere = TcpListener::listen(Address::parse("127.0.0.1:0").value());
   EXPECT_TRUE(elsewhere);
-  return Acceptors::adopt(shards, elsewhere->native_handle(), {}, how);
+  const std::array one{elsewhere->native_handle()};
+  return Acceptors::adopt(shards, one, Acceptors::Adopted::lent, {}, how);
 }
 
 // Runs `clients` on a thread beside an echo on three shards.
@@ -228,8 +230,9 @@ TEST(Accept, DoesNotRefuseOnASocketThatWasMadeElsewhere) {
     auto elsewhere = TcpListener::listen(Address::parse("127.0.0.1:0").value());
     CO_ASSERT_OK(elsewhere);
     {
+      const std::array one{elsewhere->native_handle()};
       auto acceptors =
-          Acceptors::adopt(shards, elsewhere->native_handle(), {}, AcceptStrategy::reuseport);
+          Acceptors::adopt(shards, one, Acceptors::Adopted::lent, {}, AcceptStrategy::reuseport);
       CO_ASSERT_OK(acceptors);
       auto listener = (*acceptors)->take();
       CO_ASSERT_OK(listener);
@@ -244,12 +247,50 @@ TEST(Accept, DoesNotRefuseOnASocketThatWasMadeElsewhere) {
   });
 }
 
+// As one process hands a group over to the next.
+TEST(Accept, AdoptsTheSocketsOfAGroupForGood) {
+  run_shards({.count = 2}, [](Shards& shards) -> Task<> {
+    auto first = Acceptors::open(shards, Address::loopback(0), {}, AcceptStrategy::reuseport);
+    CO_ASSERT_OK(first);
+    CO_ASSERT_OK((*first)->keep());
+    EXPECT_EQ((*first)->handles().size(), 2u);
+    auto second = Acceptors::adopt(shards, (*first)->handles(), Acceptors::Adopted::given, {},
+                                   AcceptStrategy::reuseport);
+    CO_ASSERT_OK(second);
+    EXPECT_EQ((*second)->address(), (*first)->address());
+    EXPECT_EQ((*second)->strategy(), AcceptStrategy::reuseport);
+    const Address at = (*first)->address();
+    first->reset();
+    auto listener = (*second)->take();
+    CO_ASSERT_OK(listener);
+    EXPECT_TRUE(listener->refuse()) << "nobody else goes on with it";
+    listener->close();
+  });
+}
+
+TEST(Accept, LeavesNoSocketOfAGroupWithoutAShard) {
+  run_shards({.count = 1}, [](Shards& shards) -> Task<> {
+    auto one = TcpListener::listen(Address::loopback(0), {.reuse_port = true});
+    CO_ASSERT_OK(one);
+    auto other = TcpListener::listen(*one->local_address(), {.reuse_port = true});
+    CO_ASSERT_OK(other);
+    const std::array both{one->native_handle(), other->native_handle()};
+    const auto refused =
+        Acceptors::adopt(shards, both, Acceptors::Adopted::given, {}, AcceptStrategy::reuseport);
+    EXPECT_EQ(refused.error(), std::errc::invalid_argument);
+    const auto nothing =
+        Acceptors::adopt(shards, {}, Acceptors::Adopted::given, {}, AcceptStrategy::reuseport);
+    EXPECT_EQ(nothing.error(), std::errc::invalid_argument);
+  });
+}
+
 TEST(Accept, AdoptsNothingButAListener) {
   run_shards({.count = 1}, [](Shards& shards) -> Task<> {
     auto datagrams = UdpSocket::bind(Address::parse("127.0.0.1:0").value());
     CO_ASSERT_OK(datagrams);
+    const std::array one{datagrams->native_handle()};
     const auto refused =
-        Acceptors::adopt(shards, datagrams->native_handle(), {}, AcceptStrategy::exclusive);
+        Acceptors::adopt(shards, one, Acceptors::Adopted::lent, {}, AcceptStrategy::exclusive);
     CO_ASSERT_TRUE(!refused);
     EXPECT_EQ(refused.error(), std::errc::not_a_socket);
   });
