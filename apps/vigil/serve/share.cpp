@@ -33,8 +33,9 @@ std::uint64_t part_of(std::uint64_t whole, unsigned shards) noexcept {
 std::expected<Share, std::string> share_out(const config::Configuration& configuration,
                                             std::uint64_t descriptors, unsigned shards) {
   const std::uint64_t asked = configuration.program.values.connections;
+  // A listener has a duplicate of its socket, for a process that takes this one's place.
   std::uint64_t own = kOwnDescriptors + (shards - 1) * kShardDescriptors +
-                      shards * (configuration.listeners.size() + configuration.sites.size());
+                      shards * (2 * configuration.listeners.size() + configuration.sites.size());
   const std::uint64_t least = shards * (asked != 0 ? part_of(asked, shards) : kFewestConnections);
   own += of_admin(configuration.program.values, descriptors - std::min(descriptors, own + least));
   if (descriptors < own + least) {
