@@ -259,7 +259,6 @@ TEST(Accept, AdoptsTheSocketsOfAGroupForGood) {
     CO_ASSERT_OK(second);
     EXPECT_EQ((*second)->address(), (*first)->address());
     EXPECT_EQ((*second)->strategy(), AcceptStrategy::reuseport);
-    const Address at = (*first)->address();
     first->reset();
     auto listener = (*second)->take();
     CO_ASSERT_OK(listener);
