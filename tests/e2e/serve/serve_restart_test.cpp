@@ -17,6 +17,7 @@
 
 #include "serve_process.hpp"
 #include "tests/support/both_engines.hpp"
+#include "tests/support/program.hpp"
 
 namespace vigil::e2e {
 namespace {
@@ -122,8 +123,11 @@ INSTANTIATE_TEST_SUITE_P(On, ServeRestartOn, testing::ValuesIn([] {
                          }()),
                          [](const auto& way) { return way.param.engine + "_" + way.param.accept; });
 
+// Under sanitizers, where all is slower, fewer times.
+constexpr int kRestarts = test::kSanitized ? 5 : 20;
+
 // Hazard: a restart under load refuses a connection, or loses an answer.
-TEST_P(ServeRestartOn, twenty_times_under_load_loses_no_answer) {
+TEST_P(ServeRestartOn, again_and_again_under_load_loses_no_answer) {
   root.write("site/a", noise(3000, 1));
   const std::string socket = root.path("admin.sock");
   Process server({"serve", root.path("site"), "--listen", "127.0.0.1:0", "--log", "off", "--shards",
@@ -135,7 +139,7 @@ TEST_P(ServeRestartOn, twenty_times_under_load_loses_no_answer) {
     clients.emplace_back([this, port] { ask(port, true); });
     clients.emplace_back([this, port] { ask(port, false); });
   }
-  for (int i = 0; i < 20; ++i) {
+  for (int i = 0; i < kRestarts; ++i) {
     const long before = answered_;
     EXPECT_TRUE(eventually([&] { return answered_ > before + 50; }));
     const Ended asked = Process({"restart", socket}).wait();
