@@ -10,6 +10,7 @@ import against
 import chat
 import counts
 import files
+import hold
 import measure
 import report
 import uring
@@ -18,7 +19,7 @@ from machine import conditions
 from servers import Failed, NotRun, Server
 
 COMMANDS = {"counts": counts.run, "against": against.run, "accept": accept.run, "chat": chat.run,
-            "uring": uring.run, "files": files.run}
+            "hold": hold.run, "uring": uring.run, "files": files.run}
 
 
 def parse(argv, name):
@@ -44,12 +45,19 @@ def parse(argv, name):
                           ("against", "CPU time against floors and rivals, interleaved rounds"),
                           ("accept", "accepting: its cost, and how shards share it and talk"),
                           ("chat", "10,000 users of a chat: CPU and memory, beside poll and threads"),
+                          ("hold", "many connections at once: what they take, and whether they are heard"),
                           ("files", "reads of files: naive, through the lane, on the ring"),
                           ("uring", "the ring beside a raw one and beside epoll"),
                           ("smoke", "all, as small as can be: does everything still work?"),
                           ("report", "write the results of the last runs into docs/performance.md and docs/engines.md"),
                           ("profile", "user instructions a request, by function")):
         its = commands.add_parser(command, parents=[common], help=what, description=what)
+        if command == "hold":
+            its.add_argument("connections", nargs="?", type=int, metavar="N", help="how many (10000)")
+            its.add_argument("--processes", type=int, metavar="P",
+                             help="of the server (as many as their limits of descriptors ask for)")
+            its.add_argument("--force", action="store_true",
+                             help="try, though memory, descriptors or ports do not suffice")
         if command == "profile":
             its.add_argument("--server", nargs="+", required=True, metavar="ARG",
                              help="a program in BIN, and its options before the port")
@@ -57,6 +65,8 @@ def parse(argv, name):
             its.add_argument("--pipeline", type=int, default=1)
     options = parser.parse_args([*([name] if name in (*COMMANDS, "smoke") else []), *argv])
     options.smoke = options.smoke or options.command == "smoke"
+    if options.command == "hold" and options.build.isdigit() and options.connections is None:
+        options.build, options.connections = parser.get_default("build") or "build/release", int(options.build)
     return options
 
 

@@ -25,6 +25,9 @@ class Context:
         self.machine = Machine(options.apart, options.policy)
         self.beside = dict(item.split("=", 1) for item in options.beside) or self._other_compiler()
         self.only = options.only
+        self.connections = getattr(options, "connections", None)  # hold: how many, in how many processes
+        self.processes = getattr(options, "processes", None)
+        self.force = getattr(options, "force", False)
         self._write_files()
         self._hello = None
 

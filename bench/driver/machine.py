@@ -24,13 +24,14 @@ class Machine:
         self.policy = policy
 
     def settle_child(self, core, small_pages=False):
-        """For preexec_fn: pinned, and gone with the driver. Runs between fork and exec."""
+        """For preexec_fn: pinned (unless None), and gone with the driver. Runs between fork and exec."""
 
         def settle():
             _prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
             if small_pages:
                 _prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0)
-            os.sched_setaffinity(0, {core})
+            if core is not None:
+                os.sched_setaffinity(0, {core})
             if self.policy == "batch":
                 os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 

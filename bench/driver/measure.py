@@ -113,7 +113,7 @@ def allocations(context, make_server, requests=64000, **work):
     return done["allocations"] / done["requests"], seen
 
 
-def _private_bytes(pids):
+def private_bytes(pids):
     total = 0
     for pid in pids:
         with open(f"/proc/{pid}/smaps_rollup", encoding="utf-8") as text:
@@ -129,6 +129,6 @@ def idle_bytes(context, make_server, stops=(1000, 9000), **work):
 def idle_memory(context, make_server, stops=(1000, 9000), **work):
     """The same, and what the process has beside its connections, in bytes."""
     with make_server().start(small_pages=True) as server:
-        low, high = load.hold(context, server, stops, lambda: _private_bytes(server.pids()), **work)
+        low, high = load.hold(context, server, stops, lambda: private_bytes(server.pids()), **work)
     each = (high - low) / (stops[1] - stops[0])
     return each, low - stops[0] * each

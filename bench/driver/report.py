@@ -20,7 +20,7 @@ def save(context, kind, tables, conditions):
         with open(path, encoding="utf-8") as file:
             tables = _replaced(json.load(file)["tables"], tables)
     report = {"kind": kind, "conditions": conditions, "smoke": context.smoke,
-              "rounds": context.rounds if kind not in ("counts", "chat") else None,
+              "rounds": context.rounds if kind not in ("counts", "chat", "hold") else None,
               "tables": tables, "checks": check(tables)}
     with open(path, "w", encoding="utf-8") as file:
         json.dump(report, file, indent=1)
@@ -54,6 +54,7 @@ def _plots(folder, kind, tables):
                             "limit", 2)],
         "chat": [("cpu_s", "seconds of CPU a minute; median and quartiles", 2),
                  ("bytes", "private bytes a user", 0)],
+        "hold": [],
         "counts": [("instructions", "user instructions for each. Red: the limit", 0),
                    ("idle_bytes", "private bytes for each idle connection. Red: the limit", 0),
                    ("instructions_15000", "user instructions an event with 15,000 watched", 0)],
@@ -96,7 +97,7 @@ def _conditions_line(report):
     return line
 
 
-PAGES = {"performance.md": ("counts", "against", "accept", "chat"), "engines.md": ("uring", "files")}
+PAGES = {"performance.md": ("counts", "against", "accept", "chat", "hold"), "engines.md": ("uring", "files")}
 
 
 def write_docs(context, docs):
@@ -134,6 +135,7 @@ def _section(report, images):
     heading = {"counts": "Counts", "against": "CPU time against floors and rivals",
                "accept": "Accepting, and several shards",
                "chat": "Many users who say little",
+               "hold": "Many connections held at once",
                "uring": "The ring beside a raw ring and epoll", "files": "Files"}
     out = [f"## {heading[report['kind']]}\n", f"*{_conditions_line(report)}.*\n"]
     for table in report["tables"]:

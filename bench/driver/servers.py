@@ -30,6 +30,7 @@ class Server:
     """A program that takes its port as last argument and prints `listening on 127.0.0.1:PORT`."""
 
     own_allocator = False  # cannot be preloaded with a counter
+    patience = 20  # seconds, for it to end
 
     def __init__(self, context, argv, needs_port=True):
         self.context = context
@@ -93,10 +94,10 @@ class Server:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
-            self.process.wait(20)
+            self.process.wait(self.patience)
         except subprocess.TimeoutExpired as late:
             self.kill()
-            raise Failed(f"{self.argv[0]} did not end within 20 s of SIGTERM") from late
+            raise Failed(f"{self.argv[0]} did not end within {self.patience} s of SIGTERM") from late
         finally:
             self.process.stdout.close()
 

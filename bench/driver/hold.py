@@ -1,0 +1,191 @@
+"""`hold`: N connections to `vigil serve`, held at once: whether this machine can, what they take of its
+memory before and after each was asked once, and how soon 1,000 random ones are answered at once."""
+
+import os
+import random
+import signal
+import statistics
+import sys
+import time
+
+import load
+from holders import Holders
+from measure import private_bytes
+from needs import connections_each, needs_of
+from progress import Counted
+from servers import Failed, NotRun, OnAllCores
+
+AT_ONCE = 1000
+TARGET = "/1k.bin"
+COLUMNS = [("name", "connections", None), ("held", "held", 0), ("user_bytes", "user bytes", 0),
+           ("kernel_bytes", "kernel bytes", 0), ("slab_bytes", "of it slab", 0),
+           ("asked", "asked at once", 0), ("p50_ms", "median, ms", 1), ("p99_ms", "99 %, ms", 1)]
+OPENING = [("name", "what", None), ("seconds", "s", 1), ("rate", "a second", 0),
+           ("again", "tries again", 0), ("dropped", "dropped by the kernel", 0),
+           ("processes", "processes", 0), ("skew", "most to least", 2)]
+
+
+class Workers(OnAllCores):
+    """`vigil serve` in so many processes, which lets connections rest for as long as they like."""
+
+    patience = 120  # to close so many takes its time
+
+    def __init__(self, context, processes):
+        several = ["--processes", str(processes)] if processes > 1 else []
+        super().__init__(context, ["vigil", "serve", context.www, "--listen", "127.0.0.1:0",
+                                   "--log", "off", "--admin", "off", "--idle-timeout", "off",
+                                   "--cache-files", "16", "--shards", "1", *several], needs_port=False)
+        self.several = bool(several)
+        self.idle = None
+
+    def start(self, **rest):
+        super().start(small_pages=True, **rest)
+        self.idle = [_descriptors(pid) for pid in self._serving()]
+        return self
+
+    def pids(self):
+        return [self.process.pid, *_children(self.process.pid)]
+
+    def _serving(self):
+        return _children(self.process.pid) if self.several else [self.process.pid]
+
+    def connections(self):
+        """How many each process has that serves."""
+        return [_descriptors(pid) - idle for pid, idle in zip(self._serving(), self.idle)]
+
+    def kill(self):
+        pids = self.pids() if self.process.poll() is None else []
+        super().kill()
+        for pid in pids[1:]:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+
+
+def _children(pid):
+    found = []
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{thread}/children", encoding="utf-8") as children:
+            found += map(int, children.read().split())
+    return sorted(found)
+
+
+def _descriptors(pid):
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+class Memory:
+    """What the server's processes have for themselves, what the kernel has, and what of it is slab; bytes."""
+
+    def __init__(self, server):
+        with open("/proc/meminfo", encoding="utf-8") as text:
+            now = {line.split(":")[0]: int(line.split()[1]) * 1024 for line in text}
+        self.user = private_bytes(server.pids())
+        self.kernel = now["MemTotal"] - sum(now[name] for name in (
+            "MemFree", "Buffers", "Cached", "SwapCached", "AnonPages"))
+        self.slab = now["Slab"]
+
+    def each(self, before, connections):
+        return {f"{name}_bytes": (getattr(self, name) - getattr(before, name)) / connections
+                for name in ("user", "kernel", "slab")}
+
+
+def _settled(server):
+    """Read until it no longer grows."""
+    seen = Memory(server)
+    for _ in range(50):
+        time.sleep(0.2)
+        now = Memory(server)
+        if now.user == seen.user:
+            break
+        seen = now
+    return now
+
+
+def _dropped():
+    """Connections that a full queue of a listener has refused until now; the client's kernel tries again."""
+    with open("/proc/net/netstat", encoding="utf-8") as text:
+        names, values = (line.split() for line in text if line.startswith("TcpExt:"))
+    return int(values[names.index("ListenDrops")])
+
+
+def _held(server, holders, connections):
+    """All of them, at both ends: what the kernel has accepted in the server's name is not yet the server's."""
+    until = time.monotonic() + 60
+    while sum(server.connections()) < connections:
+        if time.monotonic() > until:
+            raise Failed(f"of {connections:,} connections the server has {sum(server.connections()):,}")
+        time.sleep(0.05)
+    standing = holders.standing()
+    if standing != connections:
+        raise Failed(f"of {connections:,} connections {standing:,} stand")
+    return standing
+
+
+def _ask(holders, name, connections, server, before):
+    """The memory of all, then a request on random ones at once."""
+    row = {"name": name, "held": _held(server, holders, connections), **_settled(server).each(before, connections)}
+    wanted = min(AT_ONCE, connections)
+    numbers, first = [0] * len(holders.shares), 0
+    chosen = sorted(random.sample(range(connections), wanted))
+    for i, share in enumerate(holders.shares):
+        numbers[i] = sum(first <= one < first + share for one in chosen)
+        first += share
+    delays = sorted(holders.ask(numbers, random.randrange(1 << 30)))
+    row.update(asked=len(delays), p50_ms=statistics.median(delays) / 1e3,
+               p99_ms=delays[len(delays) * 99 // 100] / 1e3)
+    return row
+
+
+def _timed(name, connections, work):
+    begun = time.monotonic()
+    again = work()
+    took = time.monotonic() - begun
+    return {"name": name, "seconds": took, "rate": connections / took, "again": again}
+
+
+def _measure(context, connections, processes):
+    with Workers(context, processes).start() as server:
+        # What a process takes once, whoever comes, is not counted to the connections.
+        load.run(context, server, requests=64 * processes, connections=32 * processes, protocol="http",
+                 path=TARGET)
+        before, dropped = Memory(server), _dropped()
+        with Holders(context, server.port, connections, connections_each(), TARGET) as holders:
+            progress = Counted("hold, opened", connections)
+            opening = _timed("opened", connections, lambda: holders.open(progress))
+            progress.end()
+            rows = [_ask(holders, "never asked", connections, server, before)]
+            shares = server.connections()
+            opening.update(dropped=_dropped() - dropped, processes=processes,
+                           skew=max(shares) / min(shares) if min(shares) else "one has all")
+            progress = Counted("hold, asked", connections)
+            asking = _timed("asked once", connections, lambda: holders.each(progress))
+            progress.end()
+            rows.append(_ask(holders, "asked once", connections, server, before))
+            _held(server, holders, connections)
+    return rows, [opening, asking]
+
+
+def _enough(connections, processes, force):
+    """Says what is needed and what is there; no other run is begun."""
+    needs = needs_of(connections, processes)
+    print(f"hold: {connections:,} connections to vigil serve --processes {processes} need",
+          *[need.line() for need in needs], sep="\n", file=sys.stderr)
+    short = [need for need in needs if not need.enough]
+    if short and not force:
+        raise NotRun(f"this machine does not suffice for {connections:,} connections: "
+                     + "; ".join(f"{need.what}: {need.remedy}" for need in short)
+                     + ". --force tries nevertheless")
+
+
+def run(context):
+    connections = context.connections or (2000 if context.smoke else 10000)
+    processes = context.processes or -(-connections // connections_each())
+    _enough(connections, processes, context.force)
+    rows, steps = _measure(context, connections, processes)
+    where = f"{connections:,} connections, {processes} process{'es' if processes > 1 else ''}"
+    return [{"id": "hold", "title": f"{where}, held at once: bytes for each", "columns": COLUMNS, "rows": rows,
+             "not_run": {}},
+            {"id": "hold-steps", "title": f"{where}: to open and to ask all", "columns": OPENING, "rows": steps,
+             "not_run": {}}]
