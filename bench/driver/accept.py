@@ -2,19 +2,18 @@
 among two shards, and how often it wakes one in vain; what a second shard adds to a request; and what a
 word from one shard to another and back costs."""
 
-import json
 import os
 import re
 import statistics
 import struct
-import subprocess
 import urllib.request
 
 import contestants as who
 import load
-from against import Scenario, play, quartiles, table_of
+from against import Scenario, play, table_of
 from progress import Progress
-from servers import Failed, NotRun, OnAllCores
+from rounds import interleaved, quartiles
+from servers import Failed, OnAllCores, answer_of, own_program
 
 STRATEGIES = ("reuseport", "reuseport-cpu", "exclusive", "handoff")
 SHARED = "raw epoll, shared and level-triggered"
@@ -22,7 +21,7 @@ SPREAD = [("name", "strategy", None), ("connections", "connections", 0), ("skew"
           ("empty", "wakes in vain", 4)]
 CALLS = [("name", "calls", None), ("cpu_us", "CPU, us", 2), ("quartiles", "quartiles", 2),
          ("time_us", "time, us", 2), ("wakes", "wakes", 3)]
-AT_ONCE = (("1 at once", 1, 10_000), ("1,000 at once", 1000, 400_000))
+AT_ONCE = {"1 at once": (1, 10_000), "1,000 at once": (1000, 400_000)}
 
 
 def scenarios():
@@ -30,7 +29,7 @@ def scenarios():
     return [
         Scenario("closing", "Accept, one answer, close; 64 at a time", who.CLOSING, 8000, close=True,
                  **http),
-        Scenario("shards", "Two shards beside one, static file of 1 KiB, 64 connections", who.SHARDS,
+        Scenario("shards", "Two shards on all cores beside one, static file of 1 KiB, 64 connections", who.SHARDS,
                  48000, path="/1k.bin", **http),
     ]
 
@@ -85,54 +84,41 @@ def _spread_of(context, name, make):
     if sum(taken) < connections:
         raise Failed(f"{name}: {sum(taken):.0f} of {connections} connections were counted")
     return {"name": name, "connections": connections,
-            "skew": max(taken) / min(taken) if min(taken) else None,  # one had nothing
+            "skew": max(taken) / min(taken) if min(taken) else "one has all",
             "empty": sum(empty for _, empty in shares) / connections}
 
 
 def spread(context, progress):
-    table = {"id": "spread", "title": "How two shards share connections, by strategy",
-             "columns": SPREAD, "rows": [], "not_run": {}}
-    rows = [(name, lambda name=name: Shown(context, name)) for name in STRATEGIES]
-    for name, make in [*rows, (SHARED, lambda: Shared(context))]:
-        progress.step(f"spread: {name}")
-        try:
-            table["rows"].append(_spread_of(context, name, make))
-        except NotRun as why:
-            table["not_run"][name] = str(why)
-        except Failed as why:
-            table["not_run"][name] = str(why)
-            table["failed"] = True
-    return table
+    make = {name: lambda name=name: Shown(context, name) for name in STRATEGIES}
+    make[SHARED] = lambda: Shared(context)
+    runs, out, failed = interleaved(list(make), 1, progress, "spread",
+                                    lambda name: _spread_of(context, name, make[name]))
+    return {"id": "spread", "title": "How two shards on all cores share connections, by strategy",
+            "columns": SPREAD, "rows": [row for rows in runs.values() for row in rows], "not_run": out,
+            "failed": failed}
 
 
 def _call(context, at_once, calls):
-    program = os.path.join(context.bin, "bench_shard_calls")
-    if not os.access(program, os.X_OK):
-        raise NotRun(f"{program} is missing: build the target bench_shard_calls")
-    done = subprocess.run([program, "--at-once", str(at_once), "--calls", str(calls)],
-                          capture_output=True, text=True, timeout=300, check=False)
-    if done.returncode != 0:
-        raise Failed(done.stderr.strip() or f"{program} ended with {done.returncode}")
-    return json.loads(done.stdout)
+    return answer_of([own_program(context, "bench_shard_calls"), "--at-once", str(at_once),
+                      "--calls", str(calls)])
+
+
+def _calls_row(name, runs):
+    low, middle, high = quartiles([run["cpu_ns"] / 1e3 for run in runs])
+    return {"name": name, "cpu_us": middle, "quartiles": [low, high],
+            "time_us": statistics.median(run["time_ns"] for run in runs) / 1e3,
+            "wakes": statistics.median(run["wakes"] for run in runs)}
 
 
 def calls(context, progress):
-    table = {"id": "calls", "title": "A call to another shard and back", "columns": CALLS, "rows": [],
-             "not_run": {}}
-    for name, at_once, number in AT_ONCE:
-        try:
-            runs = []
-            for _ in range(context.rounds):
-                progress.step(f"calls: {name}")
-                runs.append(_call(context, at_once, context.scaled(number)))
-        except NotRun as why:
-            table["not_run"][name] = str(why)
-            continue
-        low, middle, high = quartiles([run["cpu_ns"] / 1e3 for run in runs])
-        table["rows"].append({"name": name, "cpu_us": middle, "quartiles": [low, high],
-                              "time_us": statistics.median(run["time_ns"] for run in runs) / 1e3,
-                              "wakes": statistics.median(run["wakes"] for run in runs)})
-    return table
+    def one_run(name):
+        at_once, number = AT_ONCE[name]
+        return _call(context, at_once, context.scaled(number))
+
+    runs, out, failed = interleaved(list(AT_ONCE), context.rounds, progress, "calls", one_run)
+    return {"id": "calls", "title": "A call to another shard and back, on all cores", "columns": CALLS,
+            "rows": [_calls_row(name, mine) for name, mine in runs.items() if name not in out],
+            "not_run": out, "failed": failed}
 
 
 def run(context):

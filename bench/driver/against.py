@@ -1,6 +1,5 @@
-"""`against`: CPU time of each server against a floor, in interleaved rounds. In a round every contestant
-runs once, each in a fresh process, in an order that turns; a ratio is taken within its round, so what
-disturbs the machine for longer than a round disturbs both sides of it. Shown: medians and quartiles."""
+"""`against`: CPU time of each server against a floor, in interleaved rounds, each run in a fresh process; a ratio
+is taken within its round. Shown: medians and quartiles."""
 
 import os
 import statistics
@@ -9,7 +8,7 @@ import contestants as who
 import load
 from limits import limit_of
 from progress import Progress
-from servers import Failed, NotRun
+from rounds import interleaved, quartiles
 
 COLUMNS = [("name", "server", None), ("ratio", "CPU", 3), ("quartiles", "quartiles", 3),
            ("cpu_us", "us/request", 2), ("p50_us", "p50 us", 0), ("p99_us", "p99 us", 0),
@@ -58,27 +57,9 @@ def one_run(context, scenario, entry):
 
 def play(context, scenario, progress):
     """{name: [report of each round]}, {name: why it did not take part}, whether something failed."""
-    runs = {entry.name: [] for entry in scenario.entries}
-    out, failed = {}, False
-    for number in range(context.rounds):
-        turn = number % len(scenario.entries)
-        for entry in scenario.entries[turn:] + scenario.entries[:turn]:
-            progress.step(f"{scenario.name}: round {number + 1}, {entry.name}")
-            if entry.name in out:
-                continue
-            try:
-                runs[entry.name].append(one_run(context, scenario, entry))
-            except NotRun as why:
-                out[entry.name] = str(why)
-            except Failed as why:
-                out[entry.name], failed = str(why), True
-    return runs, out, failed
-
-
-def quartiles(values):
-    if len(values) < 2:
-        return [values[0]] * 3
-    return statistics.quantiles(values, n=4, method="inclusive")
+    entries = {entry.name: entry for entry in scenario.entries}
+    return interleaved(list(entries), context.rounds, progress, scenario.name,
+                       lambda name: one_run(context, scenario, entries[name]))
 
 
 def row_of(scenario, entry, runs, floor):

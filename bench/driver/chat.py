@@ -8,11 +8,13 @@ import subprocess
 
 import contestants as who
 from progress import Progress
-from servers import Failed, NotRun, own_program
+from rounds import interleaved, quartiles
+from servers import Failed, own_program
 
 COLUMNS = [("name", "server", None), ("cpu_s", "CPU, s a minute", 2), ("quartiles", "quartiles", 2),
            ("bytes", "bytes a user", 0), ("stacks_kib", "kernel stacks, KiB", 0),
            ("p50_us", "median delay, us", 0), ("p99_us", "99 %, us", 0)]
+PATIENCE = 300
 
 
 def _load(context):
@@ -47,7 +49,11 @@ def _one_run(context, entry):
             except subprocess.TimeoutExpired:
                 pass
             stacks = _kernel_stacks() - stacks
-            said, wrong = drive.communicate(timeout=300)
+            try:
+                said, wrong = drive.communicate(timeout=PATIENCE)
+            except subprocess.TimeoutExpired as late:
+                drive.kill()
+                raise Failed(f"chat --drive did not end within {PATIENCE} s") from late
     if drive.returncode != 0:
         raise Failed((wrong or said).strip().splitlines()[-1])
     return {"cpu_s": _figure(r"server CPU: ([\d.]+) s", said) * 60 / seconds,
@@ -60,29 +66,17 @@ def _one_run(context, entry):
 def run(context):
     users, rooms, rate, seconds = _load(context)
     rounds = 1 if context.smoke else min(context.rounds, 5)
-    table = {"id": "chat", "columns": COLUMNS, "rows": [], "not_run": {},
+    table = {"id": "chat", "columns": COLUMNS, "rows": [],
              "title": f"{users:,} users in {rooms:,} rooms, {rate} messages a second; {seconds} s of it, "
                       f"{rounds} times"}
     progress = Progress("chat", rounds * len(who.CHAT))
-    runs = {entry.name: [] for entry in who.CHAT}
-    for number in range(rounds):
-        turn = number % len(who.CHAT)
-        for entry in who.CHAT[turn:] + who.CHAT[:turn]:
-            progress.step(f"round {number + 1}, {entry.name}")
-            if entry.name in table["not_run"]:
-                continue
-            try:
-                runs[entry.name].append(_one_run(context, entry))
-            except NotRun as why:
-                table["not_run"][entry.name] = str(why)
-            except Failed as why:
-                table["not_run"][entry.name] = str(why)
-                table["failed"] = True
+    entries = {entry.name: entry for entry in who.CHAT}
+    runs, table["not_run"], table["failed"] = interleaved(
+        list(entries), rounds, progress, "users", lambda name: _one_run(context, entries[name]))
     progress.end()
     for name, mine in runs.items():
         if name not in table["not_run"]:
             row = {what: statistics.median(run[what] for run in mine) for what in mine[0]}
-            cpu = [run["cpu_s"] for run in mine]
-            low, _, high = statistics.quantiles(cpu, n=4, method="inclusive") if len(cpu) > 1 else cpu * 3
+            low, _, high = quartiles([run["cpu_s"] for run in mine])
             table["rows"].append({"name": name, **row, "quartiles": [low, high]})
     return [table]

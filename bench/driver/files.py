@@ -1,14 +1,12 @@
 """`files`: random reads of 4 KiB three ways, from memory and from the disk: CPU, time and system calls a
 read, interleaved; and how long the turns of a loop get that serves echo meanwhile."""
 
-import json
 import os
-import subprocess
-import sys
 
-from against import quartiles
-from measure import _read_strace
-from servers import Failed, NotRun, system_program
+from measure import read_strace
+from progress import Progress
+from rounds import interleaved, quartiles
+from servers import Failed, answer_of, own_program, system_program
 
 WAYS = ("naive", "lane", "ring")
 WHERE = (("memory", "from memory"), ("disk", "after posix_fadvise(DONTNEED)"))
@@ -18,18 +16,8 @@ TURNS = [("name", "turns up to", None), ("naive", "naive", 0), ("lane", "lane", 
 
 
 def _command(context, way, where, reads, echo=False):
-    program = os.path.join(context.bin, "bench_files")
-    if not os.access(program, os.X_OK):
-        raise NotRun(f"{program} is missing: build the target bench_files")
-    return [program, "--way", way, *(["--cold"] if where == "disk" else []),
+    return [own_program(context, "bench_files"), "--way", way, *(["--cold"] if where == "disk" else []),
             *(["--echo"] if echo else []), "--reads", str(reads), os.path.join(context.out, "files.bin")]
-
-
-def _run(command):
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-    if done.returncode != 0:
-        raise Failed(done.stderr.strip() or f"{command[0]} ended with {done.returncode}")
-    return json.loads(done.stdout.splitlines()[-1])
 
 
 def _ways(context):
@@ -37,7 +25,7 @@ def _ways(context):
     able, why = [], {}
     for way in WAYS:
         try:
-            _run(_command(context, way, "memory", 10))
+            answer_of(_command(context, way, "memory", 10))
             able.append(way)
         except Failed as failed:
             why[way] = str(failed)
@@ -50,21 +38,20 @@ def _calls(context, way, where, lengths):
     totals = []
     for number, reads in enumerate(lengths):
         out = os.path.join(context.scratch, f"files.{number}")
-        _run([system_program("strace"), "-f", "-c", "-U", "calls,name", "-o", out,
-              *_command(context, way, where, reads)])
-        totals.append(sum(_read_strace(out).values()))
+        answer_of([system_program("strace"), "-f", "-c", "-U", "calls,name", "-o", out,
+                   *_command(context, way, where, reads)])
+        totals.append(sum(read_strace(out).values()))
     return (totals[1] - totals[0]) / (lengths[1] - lengths[0])
 
 
 def _costs(context, able, where, title):
     reads = 200 if context.smoke else 4000 if where == "memory" else 2000
-    taken = {way: [] for way in able}
-    for number in range(context.rounds):
-        turn = number % len(able)
-        for way in able[turn:] + able[:turn]:
-            taken[way].append(_run(_command(context, way, where, reads)))
-        print(f"\r{title}: round {number + 1} of {context.rounds}", end="", file=sys.stderr)
-    print(file=sys.stderr)
+    progress = Progress(f"files, {title}", context.rounds * len(able))
+    taken, out, _ = interleaved(able, context.rounds, progress, where,
+                                lambda way: answer_of(_command(context, way, where, reads)))
+    progress.end()
+    if out:
+        raise Failed("; ".join(out.values()))
     rows = []
     for way in able:
         low, middle, high = quartiles([run["cpu_ns"] / 1000 for run in taken[way]])
@@ -80,7 +67,7 @@ def _costs(context, able, where, title):
 def _turns(context, able):
     """Of the disk alone: from memory no way waits."""
     reads = 300 if context.smoke else 8000
-    runs = {way: _run(_command(context, way, "disk", reads, echo=True)) for way in able}
+    runs = {way: answer_of(_command(context, way, "disk", reads, echo=True)) for way in able}
     last = max(i for run in runs.values() for i, count in enumerate(run["turns"]) if count)
     rows = [{"name": f"{2 ** i} us", **{way: run["turns"][i] for way, run in runs.items()}}
             for i in range(last + 1)]

@@ -25,7 +25,7 @@ def _two_lengths(context, make_server, lengths, wrapper_of, read, **work):
     return {name: (high.get(name, 0) - low.get(name, 0)) / (many - few) for name in names}
 
 
-def _read_strace(path):
+def read_strace(path):
     until = time.monotonic() + 10  # the tracer outlives the traced a little
     while time.monotonic() < until:
         if os.path.exists(path):
@@ -42,7 +42,7 @@ def system_calls(context, make_server, lengths=(1280, 14080), **work):
     strace = system_program("strace")
     return _two_lengths(context, make_server, lengths,
                         lambda out: [strace, "-D", "-f", "-c", "-U", "calls,name", "-o", out],
-                        _read_strace, warm=640, **work)
+                        read_strace, warm=640, **work)
 
 
 def _callgrind_wrapper(out):

@@ -1,5 +1,6 @@
 """Servers: how each contestant is started, found ready, asked for its processes, and ended."""
 
+import json
 import os
 import select
 import signal
@@ -202,6 +203,20 @@ def own_program(context, name):
     if not os.access(path, os.X_OK):
         raise NotRun(f"{os.path.relpath(path)} is missing")
     return path
+
+
+def answer_of(command, patience=300):
+    """Runs a program that ends by itself, and answers with the JSON in the last line that it prints."""
+    name = os.path.basename(command[0])
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=patience, check=False,
+                              stdin=subprocess.DEVNULL)
+    except subprocess.TimeoutExpired as late:
+        raise Failed(f"{name} did not end within {patience} s") from late
+    if done.returncode != 0:
+        words = done.stderr.strip().splitlines()
+        raise Failed(words[-1] if words else f"{name} ended with {done.returncode}")
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def without_debug_info(context, program):
