@@ -2,9 +2,9 @@
 // when nothing but the system's own waiting is at hand. The same words as there: /name NAME,
 // /join ROOM, /stats, and lines to the room. One lock for all rooms; a user that does not read is
 // cut off.
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdint.h>
-#include <sys/select.h>
 #include <sys/time.h>
 
 #include "floor.h"
@@ -179,16 +179,13 @@ int main(int argc, char** argv) {
   pthread_attr_init(&small);
   pthread_attr_setstacksize(&small, kStack);
   pthread_attr_setdetachstate(&small, PTHREAD_CREATE_DETACHED);
+  if (fcntl(listener, F_SETFL, 0) != 0) {  // it waits in accept(2), as its threads do in recv(2)
+    floor_die("fcntl");
+  }
   floor_announce(listener);
   for (;;) {
     int peer = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
     if (peer < 0) {
-      if (errno == EAGAIN) {
-        fd_set one;
-        FD_ZERO(&one);
-        FD_SET(listener, &one);
-        select(listener + 1, &one, NULL, NULL, NULL);
-      }
       continue;
     }
     int on = 1;
