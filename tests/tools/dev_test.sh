@@ -110,13 +110,20 @@ expect "a bad report" 1 '^1 passed, 1 failed, 1 skipped$' awk -f tools/dev/resul
 expect "the output of what failed" 1 '^    expected <1> & got 2$' awk -f tools/dev/results.awk "$work/bad.xml"
 {
   printf '<?xml version="1.0"?>\n<testsuite>\n\t<testcase name="a.Long" classname="x" time="1" status="fail">\n'
-  awk 'BEGIN { for (i = 0; i < 5000; i++) printf "x"; for (i = 0; i < 500; i++) print "y" }'
+  awk 'BEGIN { for (i = 0; i < 5000; i++) printf "x"; for (i = 1; i <= 500; i++) print "y" i }'
   printf '</system-out>\n\t</testcase>\n</testsuite>\n'
 } >"$work/long.xml"
-expect "of a long line its front" 1 '^    x{300}\.\.\. \(5001 characters\)$' \
+expect "of a long line its front" 1 '^    x{300}\.\.\. \(5002 characters\)$' \
   awk -f tools/dev/results.awk "$work/long.xml"
-expect "of much output its first lines" 1 '^    \.\.\. the rest of it is in the report$' \
-  awk -f tools/dev/results.awk "$work/long.xml"
+awk -f tools/dev/results.awk "$work/long.xml" >"$work/told"
+expect "of much output its first lines" 0 '^    y60$' cat "$work/told"
+expect "how much is left out" 0 '^    \.\.\. 400 lines are in the report alone$' grep -A 1 -x '    y60' "$work/told"
+expect "and its last lines" 0 '^    y461$' grep -A 1 'in the report alone$' "$work/told"
+expect "to the very last" 0 '^40$' grep -cE '^    y(4[6-9][0-9]|500)$' "$work/told"
+sed -E '/^y(1[0-9][1-9]|1[1-9]0|[2-9]..)$/d' "$work/long.xml" >"$work/fits.xml"
+awk -f tools/dev/results.awk "$work/fits.xml" >"$work/told"
+expect "what fits is told whole" 0 '^100$' grep -cE '^    [xy]' "$work/told"
+expect "and nothing is said of it" 1 '' grep 'report alone' "$work/told"
 awk -f tools/dev/results.awk "$work/bad.xml" | tail -n 1 >"$work/last"
 expect "the counts are the last line" 0 '^1 passed, 1 failed, 1 skipped$' cat "$work/last"
 

@@ -1,5 +1,10 @@
 # Reads CTest's JUnit report: prints what failed with its output, why tests were not run, how the contract went on each
 # engine, and the line of counts.
+BEGIN {
+  front = 60
+  back = 40
+}
+
 function attribute(line, name) {
   if (!match(line, name "=\"[^\"]*\"")) {
     return ""
@@ -72,13 +77,23 @@ status == "fail" {
   }
 }
 
-# Bytes that differ can be long: all of it is in the report.
+# Bytes that differ can be long, and much can be said before it failed: of a long output its front and its end.
 function tell(line) {
   lines++
-  if (lines <= 100) {
-    print "    " (length(line) > 300 ? substr(line, 1, 300) "... (" length(line) " characters)" : line)
-  } else if (lines == 101) {
-    print "    ... the rest of it is in the report"
+  line = "    " (length(line) > 300 ? substr(line, 1, 300) "... (" length(line) " characters)" : line)
+  if (lines <= front) {
+    print line
+  } else {
+    kept[lines % back] = line
+  }
+}
+
+function tell_end(    i) {
+  if (lines > front + back) {
+    print "    ... " (lines - front - back) " lines are in the report alone"
+  }
+  for (i = lines - back > front ? lines - back + 1 : front + 1; i <= lines; i++) {
+    print kept[i % back]
   }
 }
 
@@ -87,6 +102,9 @@ status == "notrun" && why == "" && /^not run: / {
 }
 
 /^\t<\/testcase>/ {
+  if (status == "fail") {
+    tell_end()
+  }
   if (status != "run" && status != "fail") {
     if (why == "") {
       why = "it did not say why"
