@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import signal
 import sys
 
 import accept
@@ -82,6 +83,8 @@ def measured(context, command, options):
     if command == "counts":
         # Whole batches: how often a wake-up preempts is the scheduler's affair, not the server's.
         context = context.with_policy("batch")
+    if command == "hold":
+        context = context.on_all_cores()
     load_before = os.getloadavg()[0]
     if load_before > 0.5 and not context.smoke:
         print("the machine is busy: counts hold, times are worth less", file=sys.stderr)
@@ -104,6 +107,7 @@ def main(argv):
     options = parse(argv[1:], os.path.basename(argv[0]))
     source = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     context = Context(options, source)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as an interrupt: what runs is ended
     try:
         if options.command == "report":
             docs = os.path.join(os.path.dirname(source), "docs")

@@ -53,8 +53,14 @@ class Context:
         return self._changed(bin=os.path.abspath(folder), _hello=None)
 
     def with_policy(self, policy):
+        return self._with_machine(policy=policy)
+
+    def on_all_cores(self):
+        return self._with_machine(core=None, load_core=None)
+
+    def _with_machine(self, **parts):
         machine = copy.copy(self.machine)
-        machine.policy = policy
+        machine.__dict__.update(parts)
         return self._changed(machine=machine)
 
     def _changed(self, **parts):

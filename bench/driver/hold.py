@@ -8,12 +8,11 @@ import statistics
 import sys
 import time
 
-import load
 from holders import Holders
 from measure import private_bytes
 from needs import connections_each, needs_of
 from progress import Counted
-from servers import Failed, NotRun, OnAllCores
+from servers import Failed, NotRun, Server
 
 AT_ONCE = 1000
 TARGET = "/1k.bin"
@@ -25,7 +24,7 @@ OPENING = [("name", "what", None), ("seconds", "s", 1), ("rate", "a second", 0),
            ("processes", "processes", 0), ("skew", "most to least", 2)]
 
 
-class Workers(OnAllCores):
+class Workers(Server):
     """`vigil serve` in so many processes, which lets connections rest for as long as they like."""
 
     patience = 120  # to close so many takes its time
@@ -35,19 +34,31 @@ class Workers(OnAllCores):
         super().__init__(context, ["vigil", "serve", context.www, "--listen", "127.0.0.1:0",
                                    "--log", "off", "--admin", "off", "--idle-timeout", "off",
                                    "--cache-files", "16", "--shards", "1", *several], needs_port=False)
-        self.several = bool(several)
-        self.idle = None
+        self.processes = processes
+        self.idle = []  # descriptors of each process that serves, without connections
 
     def start(self, **rest):
-        super().start(small_pages=True, **rest)
-        self.idle = [_descriptors(pid) for pid in self._serving()]
-        return self
+        return super().start(small_pages=True, **rest)
+
+    def warm(self, context):
+        """What a process takes once, whoever comes, is not counted to the connections."""
+        with Holders(context, self.port, 32 * len(self._serving()), connections_each(), TARGET) as some:
+            some.open()
+            some.each()
+        self.idle = _settled(lambda: [_descriptors(pid) for pid in self._serving()])
+
+    def await_ready(self, until):
+        super().await_ready(until)
+        while len(self._serving()) < self.processes:
+            if time.monotonic() > until:
+                raise Failed(f"of {self.processes} processes {len(self._serving())} have begun")
+            time.sleep(0.05)
 
     def pids(self):
         return [self.process.pid, *_children(self.process.pid)]
 
     def _serving(self):
-        return _children(self.process.pid) if self.several else [self.process.pid]
+        return _children(self.process.pid) if self.processes > 1 else [self.process.pid]
 
     def connections(self):
         """How many each process has that serves."""
@@ -72,32 +83,43 @@ def _children(pid):
 
 
 def _descriptors(pid):
-    return len(os.listdir(f"/proc/{pid}/fd"))
+    try:
+        return len(os.listdir(f"/proc/{pid}/fd"))
+    except FileNotFoundError as gone:
+        raise Failed(f"process {pid} of the server has ended") from gone
+
+
+def _buffered():
+    """Bytes in the queues of TCP sockets."""
+    with open("/proc/net/sockstat", encoding="utf-8") as text:
+        words = next(line for line in text if line.startswith("TCP:")).split()
+    return int(words[words.index("mem") + 1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 class Memory:
-    """What the server's processes have for themselves, what the kernel has, and what of it is slab; bytes."""
+    """Bytes that the server's processes have for themselves, and what the kernel has, for whomever. The parts are summed:
+    what is missing of free memory also waits in the kernel's lists of free pages."""
 
     def __init__(self, server):
+        self.user = _settled(lambda: private_bytes(server.pids()))
         with open("/proc/meminfo", encoding="utf-8") as text:
             now = {line.split(":")[0]: int(line.split()[1]) * 1024 for line in text}
-        self.user = private_bytes(server.pids())
-        self.kernel = now["MemTotal"] - sum(now[name] for name in (
-            "MemFree", "Buffers", "Cached", "SwapCached", "AnonPages"))
         self.slab = now["Slab"]
+        self.kernel = _buffered() + sum(now[name] for name in (
+            "Slab", "VmallocUsed", "KernelStack", "PageTables", "Percpu"))
 
     def each(self, before, connections):
         return {f"{name}_bytes": (getattr(self, name) - getattr(before, name)) / connections
                 for name in ("user", "kernel", "slab")}
 
 
-def _settled(server):
-    """Read until it no longer grows."""
-    seen = Memory(server)
+def _settled(read):
+    """Read until it comes out as the time before."""
+    seen = read()
     for _ in range(50):
         time.sleep(0.2)
-        now = Memory(server)
-        if now.user == seen.user:
+        now = read()
+        if now == seen:
             break
         seen = now
     return now
@@ -125,7 +147,7 @@ def _held(server, holders, connections):
 
 def _ask(holders, name, connections, server, before):
     """The memory of all, then a request on random ones at once."""
-    row = {"name": name, "held": _held(server, holders, connections), **_settled(server).each(before, connections)}
+    row = {"name": name, "held": _held(server, holders, connections), **Memory(server).each(before, connections)}
     wanted = min(AT_ONCE, connections)
     numbers, first = [0] * len(holders.shares), 0
     chosen = sorted(random.sample(range(connections), wanted))
@@ -147,9 +169,7 @@ def _timed(name, connections, work):
 
 def _measure(context, connections, processes):
     with Workers(context, processes).start() as server:
-        # What a process takes once, whoever comes, is not counted to the connections.
-        load.run(context, server, requests=64 * processes, connections=32 * processes, protocol="http",
-                 path=TARGET)
+        server.warm(context)
         before, dropped = Memory(server), _dropped()
         with Holders(context, server.port, connections, connections_each(), TARGET) as holders:
             progress = Counted("hold, opened", connections)
@@ -164,6 +184,7 @@ def _measure(context, connections, processes):
             progress.end()
             rows.append(_ask(holders, "asked once", connections, server, before))
             _held(server, holders, connections)
+            print("hold: all stand; they are closed", file=sys.stderr)
     return rows, [opening, asking]
 
 

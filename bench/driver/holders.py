@@ -29,7 +29,7 @@ class Holders:
                            str(self.port)]
                 self.clients.append(subprocess.Popen(
                     command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                    preexec_fn=self.context.machine.settle_child(None)))
+                    preexec_fn=self.context.machine.settle_child(self.context.machine.load_core)))
         except BaseException:
             self.end()
             raise
@@ -46,11 +46,11 @@ class Holders:
             for pipe in (client.stdin, client.stdout, client.stderr):
                 pipe.close()
 
-    def open(self, progress):
+    def open(self, progress=None):
         """How many tries failed and were made again."""
         return sum(again for _, again in self._all_do(["open"] * len(self.clients), progress))
 
-    def each(self, progress):
+    def each(self, progress=None):
         self._all_do(["each"] * len(self.clients), progress)
 
     def ask(self, numbers, seed):

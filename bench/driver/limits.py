@@ -57,6 +57,9 @@ LIMITS = [
     Limit("spread", "handoff", "skew", 1.1),
     Limit("spread", "handoff", "empty", 0.01),
     Limit("calls", "1,000 at once", "wakes", 0.05),
+    # Private bytes of each of many connections: before its first request, and between two of them.
+    Limit("hold", "never asked", "user_bytes", 64),
+    Limit("hold", "asked once", "user_bytes", 512),
     # CPU time of the server against the floor's in the same round.
     Limit("echo-64", "vigil coroutines", "ratio", 1.03, False),
     Limit("echo-64", "vigil Poller", "ratio", 1.03, False),

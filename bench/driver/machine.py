@@ -14,7 +14,7 @@ _prctl = ctypes.CDLL(None, use_errno=True).prctl
 
 
 class Machine:
-    """`core` runs the server, `load_core` the load: the same one unless the two are to be apart."""
+    """`core` runs the server, `load_core` the load: the same one unless the two are to be apart. None: any core."""
 
     def __init__(self, apart=False, policy="normal"):
         cores = self.cores = sorted(os.sched_getaffinity(0))
@@ -23,8 +23,13 @@ class Machine:
         self.apart = apart and len(cores) > 1
         self.policy = policy
 
+    def placement(self):
+        if self.core is None:
+            return "server and load on all cores"
+        return "server and load on two cores" if self.apart else "server and load on one core"
+
     def settle_child(self, core, small_pages=False):
-        """For preexec_fn: pinned (unless None), and gone with the driver. Runs between fork and exec."""
+        """For preexec_fn: pinned, and gone with the driver. Runs between fork and exec."""
 
         def settle():
             _prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
@@ -77,8 +82,7 @@ def conditions(machine, build, load_average):
         "cpu": cpu_model(),
         "cores": os.cpu_count(),
         "load_average": round(load_average, 2),
-        "placement": "server and load on two cores" if machine.apart
-                     else "server and load on one core",
+        "placement": machine.placement(),
         "policy": {"normal": "SCHED_OTHER", "batch": "SCHED_BATCH"}[machine.policy],
         "compiler": compiler_of(build),
         "versions": {name: package_version(name) for name in packages},
