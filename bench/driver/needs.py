@@ -80,7 +80,7 @@ def needs_of(connections, processes):
         Need("files of the whole system", files_needed, files - in_use, "(fs.file-max)",
              f"sysctl fs.file-max={files_needed + in_use}"),
         Need("ports of each source address", min(connections, ON_ONE_ADDRESS), high - low + 1,
-             f"(net.ipv4.ip_local_port_range), on {math.ceil(connections / ON_ONE_ADDRESS):,} addresses",
+             f"(net.ipv4.ip_local_port_range); addresses: {math.ceil(connections / ON_ONE_ADDRESS):,}",
              "sysctl net.ipv4.ip_local_port_range='32768 60999'"),
     ]
     watches = _number("/proc/sys/fs/epoll/max_user_watches")
