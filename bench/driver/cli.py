@@ -67,7 +67,7 @@ def parse(argv, name):
     options = parser.parse_args([*([name] if name in (*COMMANDS, "smoke") else []), *argv])
     options.smoke = options.smoke or options.command == "smoke"
     if options.command == "hold" and options.build.isdigit() and options.connections is None:
-        options.build, options.connections = parser.get_default("build") or "build/release", int(options.build)
+        options.build, options.connections = common.get_default("build"), int(options.build)
     return options
 
 
