@@ -33,6 +33,7 @@
 #include "vigil/net/messages.hpp"
 #include "vigil/net/resolve.hpp"
 #include "vigil/net/serve.hpp"
+#include "vigil/net/serve_turns.hpp"
 #include "vigil/net/tcp.hpp"
 #include "vigil/net/udp.hpp"
 #include "vigil/os/pipe.hpp"

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "faces/parts.hpp"
+#include "vigil/loop/sleepers.hpp"
 
 namespace vigil::sim {
 namespace {
@@ -84,7 +85,8 @@ CompletionEngine::Held* CompletionEngine::hold(Descriptor& descriptor, File* fil
       held_.resize(descriptor.index + 1);
     }
     stirred_.reserve(held_.size());
-    ends_.reserve(5 * held_.size());  // each direction twice: told, and ended anew; and an answer
+    // Each direction twice: told, and ended anew; an answer; a word to who hibernates.
+    ends_.reserve(6 * held_.size());
     auto& place = held_[descriptor.index];
     if (!place) {
       place = std::make_unique<Held>();
@@ -163,11 +165,20 @@ void CompletionEngine::wait(Nanos at_most) noexcept {
 Op* CompletionEngine::next(Loop& loop) noexcept {
   while (told_ != batch_) {
     const End end = ends_[told_++];
+    Descriptor& descriptor = table_[end.slot.index];
+    if (end.rouses) {
+      held_[end.slot.index]->rousing = false;
+      if ((descriptor.ready & kAsleep) != 0 && readable(descriptor)) {
+        loop.count(Opcode::poll_in);
+        return &Sleepers::of(descriptor).wake(descriptor);
+      }
+      continue;
+    }
     if (end.op == nullptr) {
       --answers_;
       continue;
     }
-    check(table_[end.slot.index].generation == end.slot.generation,
+    check(descriptor.generation == end.slot.generation,
           "the simulated kernel ended an operation of a descriptor that is no more");
     forget(side(*end.op));
     end.op->state = OpState::finished;
@@ -194,7 +205,7 @@ void CompletionEngine::enqueue(End end) noexcept {
 bool CompletionEngine::due() const noexcept {
   const Instant now = this->now();
   for (std::size_t i = told_; i != ends_.size() && ends_[i].due <= now; ++i) {
-    if (ends_[i].op != nullptr) {
+    if (ends_[i].op != nullptr || ends_[i].rouses) {
       return true;
     }
   }
@@ -235,7 +246,7 @@ void CompletionEngine::abandon() noexcept {
   starved_.first = starved_.last = nullptr;
   for (const auto& held : held_) {
     if (held) {
-      held->stirred = false;
+      held->stirred = held->rousing = false;
       forget(held->reader);
       forget(held->writer);
     }

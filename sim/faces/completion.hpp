@@ -61,13 +61,16 @@ class CompletionEngine final : public Engine {
     Side writer;
     bool shared = false;   // of several that wait for connections, one is woken
     bool stirred = false;  // in stirred_
+    bool rousing = false;  // the word that wakes who hibernates is in the queue
     Instant last_end{};    // ends of one descriptor come in order
   };
-  // An end in the queue. Without an operation: the answer to a cancel, which nobody waits for.
+  // An end in the queue. Without an operation: the answer to a cancel, which nobody waits for; or
+  // what wakes a stream that hibernates.
   struct End {
     Op* op;
     Slot slot;
     Instant due;
+    bool rouses = false;
   };
   struct Delay : Alarm {
     Seat* seat = nullptr;
@@ -85,6 +88,9 @@ class CompletionEngine final : public Engine {
   static Op*& parked(const Op& op) noexcept;
   void settle() noexcept;
   void attempt(Side& side) noexcept;
+  bool fall_asleep(Op& sleepers) noexcept;
+  void rouse(Held& held) noexcept;
+  bool readable(const Descriptor& descriptor) const noexcept;
   bool perform(Side& side) noexcept;
   bool receive(Side& side) noexcept;
   void end(Side& side, std::int32_t result) noexcept;

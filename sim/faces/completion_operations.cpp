@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "faces/completion.hpp"
+#include "vigil/loop/sleepers.hpp"
 
 namespace vigil::sim {
 namespace {
@@ -26,6 +27,9 @@ bool CompletionEngine::submit(Op& op) noexcept {
               "a time, so take turns through a Mutex"
             : "a second task began to read from a stream while one is still reading: one reader at "
               "a time, so take turns through a Mutex");
+  if (op.code == Opcode::poll_in && Sleepers::of(op) != nullptr) {
+    return fall_asleep(op);
+  }
   if (op.on->early != 0 && (op.code == Opcode::receive || op.code == Opcode::read)) {
     hand_out_early(buffers_, *op.on, op);
     return false;
@@ -35,6 +39,34 @@ bool CompletionEngine::submit(Op& op) noexcept {
   parked(op) = &op;
   attempt(where);
   return true;
+}
+
+// ---- Who hibernates: one operation for all, so the kernel has none of them ----
+
+bool CompletionEngine::readable(const Descriptor& descriptor) const noexcept {
+  const File* file = seat_.process().file(descriptor.handle);
+  return file == nullptr || (file->ready() & kReadSide) != 0;
+}
+
+bool CompletionEngine::fall_asleep(Op& sleepers) noexcept {
+  Descriptor& descriptor = *sleepers.on;
+  if (descriptor.early != 0 || readable(descriptor)) {
+    return false;
+  }
+  descriptor.reader = &sleepers;
+  descriptor.ready |= kReading | kAsleep;
+  return true;
+}
+
+void CompletionEngine::rouse(Held& held) noexcept {
+  const Descriptor& descriptor = table_[held.index];
+  if ((descriptor.ready & kAsleep) == 0 || held.rousing || !readable(descriptor)) {
+    return;
+  }
+  held.rousing = true;
+  Kernel& kernel = seat_.kernel();
+  const Nanos late = kernel.weather().lasts(Fault::late_completion, kernel.id());
+  enqueue({nullptr, {held.index, descriptor.generation}, after(now(), late), true});
 }
 
 // The descriptor tells those above who waits on it, until that has ended.
@@ -78,10 +110,11 @@ bool CompletionEngine::stir(Waiter& waiter, std::uint32_t bits) noexcept {
     return side.op != nullptr && !side.ended && !side.starved &&
            (bits == 0 || (bits & wanted) != 0);
   };
-  if (!waits(held.reader, kReadSide) && !waits(held.writer, kWriteSide)) {
+  CompletionEngine& engine = *held.engine;
+  const bool asleep = (engine.table_[held.index].ready & kAsleep) != 0;
+  if (!asleep && !waits(held.reader, kReadSide) && !waits(held.writer, kWriteSide)) {
     return false;
   }
-  CompletionEngine& engine = *held.engine;
   if (!held.stirred) {
     held.stirred = true;
     engine.stirred_.push_back(held.index);  // there is room for all of them
@@ -97,6 +130,7 @@ void CompletionEngine::settle() noexcept {
     held.stirred = false;
     attempt(held.reader);
     attempt(held.writer);
+    rouse(held);
   }
   stirred_.clear();
   while (!starved_.empty() && buffers_.available()) {

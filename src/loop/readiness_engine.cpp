@@ -4,6 +4,8 @@
 #include <cerrno>
 #include <new>
 
+#include "vigil/loop/sleepers.hpp"
+
 namespace vigil {
 namespace {
 
@@ -136,6 +138,9 @@ Op* ReadinessEngine::end_read(Descriptor& descriptor) noexcept {
   if (op == nullptr) {
     return nullptr;
   }
+  if ((descriptor.ready & kAsleep) != 0) {
+    return &Sleepers::of(descriptor).wake(descriptor);
+  }
   if (op->code == Opcode::poll_in) {
     op->result = static_cast<std::int32_t>(cursor_->ready);
   } else if (!read_now(descriptor, *op)) {
@@ -192,7 +197,7 @@ EngineLedger ReadinessEngine::ledger() const noexcept {
   EngineLedger ledger{.descriptors = table_.live(), .operations = 0};
   for (std::uint32_t index = 0; index < table_.made(); ++index) {
     const Descriptor& descriptor = table_[index];
-    if (descriptor.handle != kNoHandle) {
+    if (descriptor.handle != kNoHandle && (descriptor.ready & kAsleep) == 0) {
       ledger.operations +=
           (descriptor.reader != nullptr ? 1u : 0u) + (descriptor.writer != nullptr ? 1u : 0u);
     }

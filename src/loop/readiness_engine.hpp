@@ -92,6 +92,7 @@ class ReadinessEngine final : public Engine {
   void end_vanished(Descriptor& descriptor) noexcept;
   void tell_interest() noexcept;
 
+  static bool fall_asleep(Descriptor& descriptor, Op& sleepers) noexcept;
   bool read_now(Descriptor& descriptor, Op& op) noexcept;
   bool receive_now(Descriptor& descriptor, Op& op) noexcept;
   bool receive_into(std::byte* buffer, Descriptor& descriptor, Op& op) noexcept;

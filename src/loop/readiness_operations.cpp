@@ -3,6 +3,7 @@
 
 #include "loop/one_at_a_time.hpp"
 #include "loop/readiness_engine.hpp"
+#include "vigil/loop/sleepers.hpp"
 
 namespace vigil {
 
@@ -25,6 +26,9 @@ bool ReadinessEngine::submit(Op& op) noexcept {
     descriptor.writer = &op;
   } else {
     check_only_reader(descriptor);
+    if (op.code == Opcode::poll_in && Sleepers::of(op) != nullptr) [[unlikely]] {
+      return fall_asleep(descriptor, op);
+    }
     if (((descriptor.ready & kReadable) != 0 || (descriptor.ready & kOnDemand) != 0) &&
         op.code != Opcode::poll_in && read_now(descriptor, op)) {
       return false;
@@ -35,6 +39,16 @@ bool ReadinessEngine::submit(Op& op) noexcept {
   if ((descriptor.ready & kOnDemand) != 0) {
     watch_on_demand(descriptor, op);
   }
+  return true;
+}
+
+// What is ready when it falls asleep has been told of already. False: something is.
+bool ReadinessEngine::fall_asleep(Descriptor& descriptor, Op& sleepers) noexcept {
+  if ((descriptor.ready & kReadable) != 0 || descriptor.early != 0) {
+    return false;
+  }
+  descriptor.reader = &sleepers;
+  descriptor.ready |= kReading | kAsleep;
   return true;
 }
 

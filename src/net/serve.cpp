@@ -5,6 +5,7 @@
 #include <array>
 
 #include "net/socket.hpp"
+#include "vigil/net/serve_turns.hpp"
 
 namespace vigil {
 namespace {
@@ -53,7 +54,8 @@ void Drain::begin() noexcept {
     return;
   }
   begun_ = true;
-  deadline_ = after(Loop::current()->engine().now(), limit_);
+  began_ = Loop::current()->engine().now();
+  deadline_ = after(began_, limit_);
   for (Watcher* watcher = watchers_; watcher != nullptr;) {
     Watcher* next = watcher->next_;
     watcher->begin_(*watcher);
@@ -67,17 +69,26 @@ void Drain::begin_elsewhere() noexcept {
 }
 
 Task<> detail::drain_connections(Scope& connections, const ServeOptions& options,
-                                 ServeFigures& figures) {
+                                 ServeFigures& figures, TurnServer* turns) {
   connections.set_deadline(options.drain->deadline());
-  for (Nanos look = kFirstLook; connections.live() != 0; look = std::min(2 * look, kLongestLook)) {
+  for (Nanos look = kFirstLook;; look = std::min(2 * look, kLongestLook)) {
+    if (turns != nullptr) {
+      turns->end_idle();
+    }
+    figures.live = connections.live();
+    figures.asleep = turns != nullptr ? turns->sleepers.size() : 0;
+    figures.failures = connections.failures();
+    if (figures.live + figures.asleep == 0) {
+      break;
+    }
     if (options.end_idle) {
       end_idle(connections);
     }
     const Result<> slept = co_await sleep_for(look);
-    figures.live = connections.live();
-    figures.failures = connections.failures();
     if (!slept) {
-      figures.cut_off = connections.timed_out() ? connections.live() : 0;
+      figures.live = connections.live();
+      figures.failures = connections.failures();
+      figures.cut_off = connections.timed_out() ? figures.live + figures.asleep : 0;
       break;
     }
   }

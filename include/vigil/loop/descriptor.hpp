@@ -39,6 +39,11 @@ inline constexpr std::uint32_t kExclusive = 1u << 23;   // registered with `excl
 inline constexpr std::uint32_t kRegistered = 1u << 24;  // kOnDemand: is registered now
 inline constexpr std::uint32_t kStarved = 1u << 25;     // the reader waits for a receive buffer
 inline constexpr std::uint32_t kPipe = 1u << 26;        // no socket at all: read(2) and write(2)
+// It hibernates: `reader` is its Sleepers, which all its like share (loop/sleepers.hpp). Beside
+// kReading.
+inline constexpr std::uint32_t kAsleep = 1u << 28;
+inline constexpr std::uint32_t kWoken = 1u << 29;  // it did, and its task is about to start:
+                                                   // `writer` links those that are
 
 struct alignas(64) Descriptor {
   Op* reader = nullptr;  // at most one each: a second reader is a check
@@ -51,15 +56,24 @@ struct alignas(64) Descriptor {
   // An engine's own: the interest that a level-triggered selector was last told; what a ring holds.
   std::uint32_t told = 0;
   // A count that belongs to whoever attached the handle. foreign: waits beside the first; a file:
-  // its operations in the lane; a standard stream that cannot be watched: 1 if it is borrowed.
+  // its operations in the lane; a standard stream that cannot be watched: 1 if it is borrowed; a
+  // connection: TcpStream::context().
   std::uint32_t context = 0;
   // A ring's own: what came before anybody asked for it, how many pieces, the first and the last.
   std::uint32_t early = 0;
   union {
     void* early_first = nullptr;
-    std::uint32_t next_free;  // of one that is free, or foreign
+    std::uint32_t next_free;    // of one that is free, or foreign
+    std::int64_t asleep_since;  // asleep, when nothing is early: nanoseconds of the loop's clock
   };
-  void* early_last = nullptr;
+  struct Order {  // indices; its own where there is none
+    std::uint32_t older;
+    std::uint32_t newer;
+  };
+  union {
+    void* early_last = nullptr;
+    Order order;  // asleep: its place in the order of falling asleep
+  };
 };
 static_assert(sizeof(Descriptor) == 64);
 

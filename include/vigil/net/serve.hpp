@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 #include <utility>
 
 #include "vigil/coro/scoped.hpp"
@@ -44,11 +45,13 @@ class Drain {
   void begin_elsewhere() noexcept;
   bool begun() const noexcept { return begun_; }
   bool goes_on_elsewhere() const noexcept { return elsewhere_; }
-  // When the connections' time is over; kNever before begin().
+  // When begin() was called, and when the connections' time is over; kNever before it.
+  Instant began() const noexcept { return began_; }
   Instant deadline() const noexcept { return deadline_; }
 
  private:
   Nanos limit_;
+  Instant began_ = kNever;
   Instant deadline_ = kNever;
   bool begun_ = false;
   bool elsewhere_ = false;
@@ -62,7 +65,9 @@ struct ServeFigures {
   std::uint64_t exhausted = 0;  // times that accepting had to wait for descriptors or memory
   std::uint64_t failures = 0;   // connections whose task ended with an exception, which was logged
   std::uint64_t cut_off = 0;    // connections that had not ended at the drain's limit
-  std::size_t live = 0;         // now
+  std::uint64_t timed_out = 0;  // serve_turns: closed, because they hibernated for `idle_timeout`
+  std::size_t live = 0;         // now; of serve_turns: those that have a turn
+  std::size_t asleep = 0;       // of serve_turns: those that hibernate now
 };
 
 struct ServeOptions {
@@ -72,9 +77,13 @@ struct ServeOptions {
   // While draining, a handler that waits in receive() or read() is told the end, as if its peer had
   // ended: for protocols in which a connection that waits is idle. (http::Server knows better.)
   bool end_idle = false;
+  // serve_turns: a connection that hibernates so long is closed. Never early; zero: no limit.
+  Nanos idle_timeout{};
 };
 
 namespace detail {
+
+class TurnServer;
 
 inline constexpr Nanos kAcceptPause = std::chrono::milliseconds(100);
 
@@ -125,8 +134,14 @@ class LastCall : public Drain::Watcher {
 // meanwhile.
 bool passes(const std::error_code& failure) noexcept;
 
-// Waits until the connections have ended, or the drain's limit cancels them.
-Task<> drain_connections(Scope& connections, const ServeOptions& options, ServeFigures& figures);
+// Waits until the connections have ended, those too that hibernate among `turns`, if there are any;
+// or the drain's limit cancels them.
+Task<> drain_connections(Scope& connections, const ServeOptions& options, ServeFigures& figures,
+                         TurnServer* turns);
+
+// The same as below for connections that hibernate between their turns (net/serve_turns.hpp).
+void attend(Scope& connections, TcpStream accepted, const ServeOptions& options,
+            ServeFigures& figures, TurnServer* turns);
 
 template <class F, class... A>
 void attend(Scope& connections, TcpStream accepted, const ServeOptions& options,
@@ -193,7 +208,11 @@ Task<Result<>> serve_in(Scope& connections, TcpListener& listener, ServeOptions&
       attend(connections, std::move(*ahead), options, figures, handler, args...);
     }
     listener.close();  // who comes now is refused, and does not wait in a backlog for nobody
-    auto draining = drain_connections(connections, options, figures);
+    TurnServer* turns = nullptr;
+    if constexpr (std::is_same_v<F, TurnServer*>) {
+      turns = handler;
+    }
+    auto draining = drain_connections(connections, options, figures, turns);
     co_await std::move(draining);
     result = Result<>{};
   } else if (!result && result.error() == std::errc::broken_pipe && !listener.has_socket()) {

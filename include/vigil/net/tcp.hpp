@@ -176,11 +176,16 @@ class TcpStream {
     descriptor_->ready |= kShared;  // who has the number may duplicate it
     return descriptor_->handle;
   }
+  // Four bytes of the user's that stay with the connection, also while it hibernates (serve_turns):
+  // a number, or an index into a table of his own. 0 at first.
+  std::uint32_t& context() noexcept { return descriptor_->context; }
   // False once it was closed, released or moved from: then only these may be called, and the
   // destructor.
   bool is_open() const noexcept { return descriptor_ != nullptr; }
-  // For the floors above: what the loop's engine knows it by.
+  // For the floors above: what the loop's engine knows it by; and the same, which is the caller's
+  // from then on.
   Descriptor* descriptor() const noexcept { return descriptor_; }
+  Descriptor* take_descriptor() noexcept { return std::exchange(descriptor_, nullptr); }
 
  private:
   Descriptor* descriptor_ = nullptr;

@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "loop/uring/engine.hpp"
+#include "vigil/loop/sleepers.hpp"
 
 namespace vigil {
 
@@ -131,7 +132,11 @@ void UringEngine::settle(Descriptor& descriptor) noexcept {
     stop(descriptor);
     static_cast<void>(ring_.enter(1, kForever));
     while (Op* op = take_one()) {
-      Loop::current()->defer(*op);
+      if (Sleepers* woken = Sleepers::of(*op)) {
+        woken->defer();
+      } else {
+        Loop::current()->defer(*op);
+      }
     }
   }
 }
@@ -207,7 +212,7 @@ bool UringEngine::holds_operations() const noexcept {
   }
   for (std::uint32_t index = 0; index < table_.made(); ++index) {
     const Descriptor& descriptor = table_[index];
-    if (descriptor.handle != kNoHandle &&
+    if (descriptor.handle != kNoHandle && (descriptor.ready & kWoken) == 0 &&
         (descriptor.writer != nullptr || (descriptor.told & uring::kReaderHeld) != 0)) {
       return true;
     }
@@ -218,7 +223,7 @@ bool UringEngine::holds_operations() const noexcept {
 void UringEngine::abandon() noexcept {
   for (std::uint32_t index = 0; index < table_.made(); ++index) {
     Descriptor& descriptor = table_[index];
-    if (descriptor.handle == kNoHandle) {
+    if (descriptor.handle == kNoHandle || (descriptor.ready & (kAsleep | kWoken)) != 0) {
       continue;
     }
     for (Op* op : {descriptor.reader, descriptor.writer}) {

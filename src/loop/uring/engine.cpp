@@ -13,6 +13,7 @@
 #include "loop/one_at_a_time.hpp"
 #include "loop/uring/probe.hpp"
 #include "vigil/base/errc.hpp"
+#include "vigil/loop/sleepers.hpp"
 
 namespace vigil {
 
@@ -226,6 +227,9 @@ bool UringEngine::submit(Op& op) noexcept {
   } else {
     check_only_reader(descriptor);
   }
+  if (op.code == Opcode::poll_in && Sleepers::of(op) != nullptr) {
+    return fall_asleep(descriptor, op);
+  }
   if ((descriptor.ready & kPlain) == 0) {
     switch (op.code) {
       case Opcode::receive:
@@ -288,7 +292,7 @@ EngineLedger UringEngine::ledger() const noexcept {
       .descriptors = table_.live(), .operations = files_, .offered = offer_.offered()};
   for (std::uint32_t index = 0; index < table_.made(); ++index) {
     const Descriptor& descriptor = table_[index];
-    if (descriptor.handle != kNoHandle) {
+    if (descriptor.handle != kNoHandle && (descriptor.ready & kAsleep) == 0) {
       ledger.operations +=
           (descriptor.reader != nullptr ? 1u : 0u) + (descriptor.writer != nullptr ? 1u : 0u);
     }

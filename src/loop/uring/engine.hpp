@@ -87,6 +87,7 @@ class UringEngine final : public Engine {
 
   // streams.cpp
   bool start_receive(Descriptor& descriptor, Op& op) noexcept;
+  bool fall_asleep(Descriptor& descriptor, Op& sleepers) noexcept;
   void arm_receive(Descriptor& descriptor) noexcept;
   Op* finish_receive(const io_uring_cqe& end) noexcept;
   Op* arrived(Descriptor& descriptor, std::byte* data, std::uint32_t size) noexcept;

@@ -6,6 +6,7 @@
 
 #include "loop/uring/engine.hpp"
 #include "vigil/base/errc.hpp"
+#include "vigil/loop/sleepers.hpp"
 
 namespace vigil {
 
@@ -43,6 +44,31 @@ bool UringEngine::start_receive(Descriptor& descriptor, Op& op) noexcept {
   return true;
 }
 
+// The receive that stays armed wakes it, with bytes that are early then; where nothing is received
+// ahead, a poll in its place. False: something is there.
+bool UringEngine::fall_asleep(Descriptor& descriptor, Op& sleepers) noexcept {
+  if (descriptor.early != 0 || (descriptor.told & uring::kEnded) != 0 ||
+      descriptor.told >> uring::kFailureShift != 0) {
+    return false;
+  }
+  descriptor.reader = &sleepers;
+  descriptor.ready |= kReading | kAsleep;
+  if ((descriptor.told & uring::kArmed) != 0) {
+    return true;
+  }
+  if ((descriptor.ready & kPlain) == 0) {
+    arm_receive(descriptor);
+    return true;
+  }
+  io_uring_sqe& entry = ring_.next();
+  entry.opcode = IORING_OP_POLL_ADD;
+  entry.fd = descriptor.handle;
+  entry.poll32_events = kReadable | kPriority | kPeerClosed;
+  entry.user_data = cookie(descriptor, Tag::receive);
+  descriptor.told |= uring::kArmed;
+  return true;
+}
+
 // The first receive of a stream is for once: who answers it and closes then has nothing to take
 // back from the kernel.
 void UringEngine::arm_receive(Descriptor& descriptor) noexcept {
@@ -77,6 +103,10 @@ Op* UringEngine::finish_receive(const io_uring_cqe& end) noexcept {
     }
     return nullptr;
   }
+  if ((descriptor.ready & kPlain) != 0) {
+    descriptor.told &= ~(uring::kArmed | uring::kStopping);  // the poll of one that hibernates
+    return (descriptor.ready & kAsleep) != 0 ? &Sleepers::of(descriptor).wake(descriptor) : nullptr;
+  }
   if ((end.flags & IORING_CQE_F_MORE) == 0) {
     descriptor.told &= ~(uring::kArmed | uring::kStopping);
     const bool more = end.res > 0 && (end.flags & IORING_CQE_F_SOCK_NONEMPTY) != 0;
@@ -94,10 +124,14 @@ Op* UringEngine::finish_receive(const io_uring_cqe& end) noexcept {
     }
     return nullptr;
   }
+  const bool asleep = (descriptor.ready & kAsleep) != 0;
   if (end.res == 0) {
     descriptor.told |= uring::kEnded;
-  } else if (descriptor.reader == nullptr) {
+  } else if (descriptor.reader == nullptr || asleep) {
     descriptor.told |= static_cast<std::uint32_t>(-end.res) << uring::kFailureShift;
+  }
+  if (asleep) {
+    return &Sleepers::of(descriptor).wake(descriptor);
   }
   return descriptor.reader != nullptr ? end_reader(descriptor, end.res) : nullptr;
 }
@@ -122,6 +156,11 @@ Op* UringEngine::arrived(Descriptor& descriptor, std::byte* data, std::uint32_t 
   if (op->code == Opcode::receive) {
     op->data = data;
     return end_reader(descriptor, static_cast<std::int32_t>(size));
+  }
+  if ((descriptor.ready & kAsleep) != 0) {
+    Op& woken = Sleepers::of(descriptor).wake(descriptor);
+    keep(descriptor, data, 0, size);
+    return &woken;
   }
   const std::uint32_t taken = std::min(size, op->size);
   std::memcpy(op->data, data, taken);
@@ -221,6 +260,9 @@ Op* UringEngine::without_buffer(Descriptor& descriptor) noexcept {
   Op* op = descriptor.reader;
   if (op == nullptr || (descriptor.told & uring::kArmed) != 0) {
     return nullptr;
+  }
+  if ((descriptor.ready & kAsleep) != 0) {
+    return &Sleepers::of(descriptor).wake(descriptor);  // it waits for a buffer in its turn
   }
   if (op->code == Opcode::receive) {
     starve(descriptor, *op);
