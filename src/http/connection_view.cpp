@@ -1,7 +1,7 @@
 // Where a connection's bytes are, read from what is in memory anyway.
 #include <utility>
 
-#include "http/session.hpp"
+#include "http/resting.hpp"
 #include "loop/early.hpp"
 
 namespace vigil::http {
@@ -66,6 +66,11 @@ std::optional<ConnectionView> Server::look_at(NativeHandle handle) const {
       if (session->stream.is_open() && session->stream.descriptor()->handle == handle) {
         return session->view();
       }
+    }
+  }
+  for (const Resting* each = state_->resting; each != nullptr; each = each->next) {
+    if (each->sleepers.holds(handle)) {
+      return ConnectionView();
     }
   }
   return std::nullopt;

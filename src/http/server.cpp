@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <new>
 
-#include "http/session.hpp"
+#include "http/resting.hpp"
 
 namespace vigil::http {
 
@@ -12,6 +12,7 @@ namespace {
 
 // How long a connection that rests may still say something while the server drains.
 constexpr Nanos kLastCall = std::chrono::milliseconds(500);
+constexpr std::size_t kEndedAtOnce = 256;  // of those that hibernate, in one turn
 
 // How often limits are looked at.
 Nanos interval_of(const Limits& limits) noexcept {
@@ -27,6 +28,8 @@ Server::State::State(Handler each, ServerOptions how)
   fire = &State::sweep;
   last_call_.state = this;
   last_call_.fire = &State::call_last;
+  ending_sleepers_.state = this;
+  ending_sleepers_.fire = &State::end_sleepers;
 }
 
 // What has been waited is counted in ticks: shorter ones make it less, and longer ones would make
@@ -36,12 +39,16 @@ void Server::State::set_limits(const Limits& limits) noexcept {
   options.limits = limits;
   options.limits.fields = fields;
   interval_ = std::min(interval_, interval_of(limits));
+  for (Resting* each = resting; each != nullptr; each = each->next) {
+    each->sleepers.set_limit(Resting::limit_of(options));
+  }
 }
 
 Server::State::~State() {
-  check(figures.connections.get() == 0,
+  check(figures.connections.get() + figures.asleep.get() == 0,
         "an http::Server was destroyed while it serves: let serve() return first");
-  for (Timer* timer : {static_cast<Timer*>(this), static_cast<Timer*>(&last_call_)}) {
+  for (Timer* timer : {static_cast<Timer*>(this), static_cast<Timer*>(&last_call_),
+                       static_cast<Timer*>(&ending_sleepers_)}) {
     if (timer->armed()) {
       Loop::current()->timers().stop(*timer);
     }
@@ -92,19 +99,23 @@ void Server::State::sweep(Timer& timer) noexcept {
   }
 }
 
-// A connection keeps its place while it serves. So each is looked at once in an eighth of the idle
-// time, and goes to the end of the list: who was busy meanwhile is found so.
+// A connection keeps its place while it serves. So each is looked at once in two ticks, and goes to
+// the end of the list: who was busy meanwhile is found so. Who was not hibernates, and has its time
+// from there.
 void Server::State::sweep_idle() noexcept {
-  const std::uint32_t most = ticks(options.limits.idle_time);
-  const std::uint32_t step = most / 8;
-  while (idle.first != nullptr && tick - idle.first->placed > step) {
+  while (idle.first != nullptr && tick - idle.first->placed > 1) {
     Session& session = *idle.first;
-    if (session.phase == Phase::idle && tick - session.since > most && !session.expired) {
-      session.expire();
+    if (session.phase == Phase::idle && tick - session.since > 1 && !session.expired) {
+      session.hibernate();
     }
     session.leave_list();
     session.to_list(false);
   }
+}
+
+Instant Server::State::when_of(std::uint32_t idle_since) const noexcept {
+  const std::uint32_t rested = tick - idle_since;
+  return Loop::current()->now() - interval_ * (rested != 0 ? rested - 1 : 0);
 }
 
 void Server::State::sweep_active(Session& session) noexcept {
@@ -212,6 +223,8 @@ void Server::State::begin_last_call() noexcept {
     }
     session->last_call = true;
   }
+  sleepers_end_ = Loop::current()->engine().now() - kLastCall;
+  end_sleepers(ending_sleepers_);
   arm_last_call();
 }
 
@@ -222,6 +235,7 @@ void Server::State::arm_last_call() noexcept {
     const Instant now = loop.engine().now();
     const Instant end = options.drain->deadline();
     const Nanos span = std::clamp<Nanos>((end - now) / 4, std::chrono::milliseconds(1), kLastCall);
+    last_call_span_ = span;
     loop.timers().arm(last_call_, after(now, span));
   }
 }
@@ -234,8 +248,23 @@ void Server::State::call_last(Timer& timer) noexcept {
     }
     session->last_call = true;
   }
-  if (self.figures.connections.get() != 0) {
+  self.sleepers_end_ = Loop::current()->engine().now() - self.last_call_span_;
+  end_sleepers(self.ending_sleepers_);
+  if (self.figures.connections.get() + self.figures.asleep.get() != 0) {
     self.arm_last_call();
+  }
+}
+
+// A share of them, and the others in the next turns.
+void Server::State::end_sleepers(Timer& timer) noexcept {
+  State& self = *static_cast<LastCall&>(timer).state;
+  bool all = true;
+  for (Resting* each = self.resting; each != nullptr; each = each->next) {
+    all = each->sleepers.close_idle(self.sleepers_end_, kEndedAtOnce) && all;
+  }
+  if (!all) {
+    Loop& loop = *Loop::current();
+    loop.timers().arm(timer, loop.now());
   }
 }
 
@@ -284,13 +313,17 @@ void Server::set_log(void (*log)(void*, const ExchangeEnd&) noexcept) noexcept {
 
 Task<Result<>> Server::State::serve(TcpListener& listener, Drain* accepting) {
   State* state = this;
-  const ServeOptions how{.drain = accepting};
+  ServeOptions how{.drain = accepting};
+  ServeFigures counted;
+  Resting resting_here(*state);
   if (state->options.drain != nullptr) {
     const LastCallOnDrain on_drain(
         *state->options.drain, [](void* s) { static_cast<State*>(s)->begin_last_call(); }, state);
-    co_return co_await vigil::serve(listener, how, &SessionRun::connection, state);
+    auto serving = vigil::detail::serve_into(listener, how, counted, resting_here);
+    co_return co_await std::move(serving);
   }
-  co_return co_await vigil::serve(listener, how, &SessionRun::connection, state);
+  auto serving = vigil::detail::serve_into(listener, how, counted, resting_here);
+  co_return co_await std::move(serving);
 }
 
 ServerFigures Server::figures() const noexcept {
@@ -300,7 +333,7 @@ ServerFigures Server::figures() const noexcept {
           .timed_out = counted.timed_out.get(),
           .failures = counted.failures.get(),
           .turned_away = counted.turned_away.get(),
-          .connections = static_cast<std::size_t>(counted.connections.get()),
+          .connections = static_cast<std::size_t>(counted.connections.get() + counted.asleep.get()),
           .active = static_cast<std::size_t>(counted.active.get())};
 }
 

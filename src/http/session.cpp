@@ -1,6 +1,6 @@
 // A connection's life: it rests without memory, wakes with bytes, and answers every request among
 // them before it rests again. What waits to be sent goes out in one call at the end of a batch.
-#include "http/session.hpp"
+#include "http/resting.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -124,6 +124,13 @@ void Session::expire() noexcept {
   if (Op* op = writes ? descriptor->writer : descriptor->reader) {
     expired = true;
     ++server.figures.timed_out;
+    Loop::current()->cancel(*op);
+  }
+}
+
+void Session::hibernate() noexcept {
+  if (Op* op = stream.descriptor()->reader) {
+    expired = true;
     Loop::current()->cancel(*op);
   }
 }
@@ -288,19 +295,22 @@ class TakeShare {
 }  // namespace
 
 // What is common needs no coroutine but the handler's own.
-Task<> SessionRun::connection(TcpStream stream, Server::State* server) {
-  const std::size_t most = server->options.limits.connections;
-  if (most != 0 && server->figures.connections.get() >= most) {
-    co_await turn_away(std::move(stream), *server);
-    co_return;
-  }
+Task<> SessionRun::connection(TcpStream stream, Server::State* server, Resting* resting) {
   Session session(std::move(stream), *server);
   for (;;) {
     {
       auto lease = co_await session.stream.receive();
-      if (!lease && !session.expired && server->draining()) [[unlikely]] {
-        // A request that is here already, and only was not looked at yet, is still answered.
-        lease = session.stream.receive_now();
+      if (!lease) [[unlikely]] {
+        if (session.expired) {
+          if (resting->take(session)) {
+            co_return;
+          }
+          continue;  // the next request is here
+        }
+        if (server->draining()) {
+          // A request that is here already, and only was not looked at yet, is still answered.
+          lease = session.stream.receive_now();
+        }
       }
       if (!lease || lease->empty() || !session.wake(*lease)) [[unlikely]] {
         co_return;

@@ -22,6 +22,8 @@
 
 namespace vigil::http {
 
+class Resting;
+
 // What a request needs while it is under way, from a pool: an idle connection has none of it.
 struct Work {
   // Null if there is no memory for it.
@@ -86,12 +88,14 @@ class Peer {
   SocketName::Family family_ = SocketName::Family::none;
 };
 
-// One connection, in the frame of its task.
+// One connection, in the frame of its task. One that rests for some time has neither (Resting).
 //
 // It stands in one of two lists. Most requests are answered without a wait, in one go of the loop:
 // nobody else sees them, and the connection stays where it is, among the idle. Only what waits with
 // a request under way stands among the active.
 struct Session {
+  using ServerState = Server::State;  // for those who are no friends of the server
+
   // For who looks from outside.
   ConnectionView view() const;
 
@@ -113,6 +117,7 @@ struct Session {
   // short enough; else as begin_write_of_all().
   ByteView begin_last_write(Lease& kept) noexcept;
   void expire() noexcept;     // ends what it waits for; `expired` says why
+  void hibernate() noexcept;  // the same for one that rests: `expired` then tells it to fall asleep
   bool flush_now() noexcept;  // sends what waits to be sent, as far as that goes without waiting
   void to_list(bool active) noexcept;
   void leave_list() noexcept;
@@ -177,7 +182,10 @@ class Server::State : private Timer {
   void watch() noexcept;  // something to watch over: keeps the timer going
   bool draining() const noexcept { return options.drain != nullptr && options.drain->begun(); }
   void begin_last_call() noexcept;
+  void arm_last_call() noexcept;
   void set_limits(const Limits& limits) noexcept;
+  // When a connection that fell idle at this tick did so; not before that.
+  Instant when_of(std::uint32_t idle_since) const noexcept;
   Task<Result<>> serve(TcpListener& listener, Drain* accepting);
 
   Handler handler;
@@ -189,7 +197,8 @@ class Server::State : private Timer {
     Counter timed_out;
     Counter failures;
     Counter turned_away;
-    Counter connections;
+    Counter connections;  // that have a task
+    Counter asleep;       // that have none
     Counter active;
   } figures;
   DateLine date;
@@ -201,6 +210,7 @@ class Server::State : private Timer {
   };
   List idle;  // in order of `placed`
   List active;
+  Resting* resting = nullptr;  // one for each serve() that goes on
 
  private:
   // While it drains: ends those that rest, each after its last call.
@@ -208,7 +218,7 @@ class Server::State : private Timer {
     State* state = nullptr;
   };
   static void call_last(Timer& timer) noexcept;
-  void arm_last_call() noexcept;
+  static void end_sleepers(Timer& timer) noexcept;
   static void end_rest(Session& session) noexcept;
 
   static void sweep(Timer& timer) noexcept;
@@ -225,6 +235,9 @@ class Server::State : private Timer {
   std::size_t kept_ = 0;
   Nanos interval_;
   LastCall last_call_;
+  Nanos last_call_span_{};
+  LastCall ending_sleepers_;
+  Instant sleepers_end_{};  // who has slept since before this
   Instant wall_until_{};
   std::int64_t wall_seconds_ = 0;
 };
@@ -235,7 +248,8 @@ std::uint64_t left_of(const Op& op) noexcept;
 // The life of a connection, as coroutines.
 class SessionRun {
  public:
-  static Task<> connection(TcpStream stream, Server::State* server);
+  static Task<> connection(TcpStream stream, Server::State* server, Resting* resting);
+  static Task<> turn_away(TcpStream stream, Server::State* server);
 
   // Waits for more bytes, into `pending`. False: the client has ended its side.
   static Task<Result<bool>> more(Session& session, Phase phase);
@@ -253,7 +267,6 @@ class SessionRun {
   static Task<> refuse(Session& session, unsigned status, std::string_view reason);
   static Task<> linger(Session& session);
   static Task<> discard_rest(TcpStream& stream, Drain* drain);
-  static Task<> turn_away(TcpStream stream, Server::State& server);
   static void gather(Work& work);
   static void log(Session& session, const RequestHead* request, bool complete) noexcept;
   static FieldLines own_lines(Server::State& server, void*& context, std::span<char> room) noexcept;

@@ -260,7 +260,8 @@ Task<> SessionRun::discard_rest(TcpStream& stream, Drain* drain) {
 }
 
 // A connection above the limit: told so, unless too many are being told already.
-Task<> SessionRun::turn_away(TcpStream stream, Server::State& server) {
+Task<> SessionRun::turn_away(TcpStream stream, Server::State* state) {
+  Server::State& server = *state;
   static constexpr std::string_view kBody = "the server has all connections it takes\n";
   const ServerOptions& options = server.options;
   const Instant began = Loop::current()->now();
