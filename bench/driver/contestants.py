@@ -24,6 +24,7 @@ POLL = ("poll", "ppoll")
 SELECT = ("select", "pselect6")
 
 VIGIL_ECHO = program("vigil coroutines", "echo", waits_by=EPOLL)
+VIGIL_TURNS = program("vigil coroutines, hibernating", "echo_turns", waits_by=EPOLL)
 VIGIL_POLLER = program("vigil Poller", "echo_poller", waits_by=EPOLL)
 VIGIL_ECHO_POLL = program("vigil coroutines, poll", "echo", "--engine", "poll", waits_by=POLL)
 VIGIL_ECHO_SELECT = program("vigil coroutines, select", "echo", "--engine", "select", waits_by=SELECT)
@@ -37,7 +38,7 @@ RIVALS = [program("libev", "rival_echo_libev"),
           program("Asio callbacks", "rival_echo_asio_callbacks"),
           program("Asio awaitables", "rival_echo_asio_awaitables")]
 
-ECHO = [RAW_EPOLL, VIGIL_ECHO, VIGIL_POLLER, *RIVALS]
+ECHO = [RAW_EPOLL, VIGIL_ECHO, VIGIL_POLLER, VIGIL_TURNS, *RIVALS]
 ENGINES = [RAW_POLL, VIGIL_ECHO_POLL, VIGIL_POLLER_POLL,
            RAW_SELECT, VIGIL_ECHO_SELECT, VIGIL_POLLER_SELECT]
 

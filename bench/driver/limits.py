@@ -25,6 +25,7 @@ LIMITS = [
     Limit("echo", "raw epoll", "instructions", 85),
     # Private bytes that an idle connection costs after one request.
     Limit("echo", "vigil coroutines", "idle_bytes", 256),
+    Limit("echo", "vigil coroutines, hibernating", "idle_bytes", 96),
     Limit("http", "vigil http_hello", "idle_bytes", 512),
     Limit("http", "vigil http_hello", "allocations", 0.0),
     Limit("http-16", "vigil http_hello", "allocations", 0.0),

@@ -114,7 +114,8 @@ ServeOptions ServerProgram::Here::serve_options() noexcept {
   return {.max_connections = (program_.options_.max_connections + shards - 1) / shards,
           .drain = &drain_,
           .figures = &seat_.figures,
-          .end_idle = true};
+          .end_idle = true,
+          .idle_timeout = program_.options_.idle_timeout};
 }
 
 std::optional<Nanos> ServerProgram::Here::again(const std::string& why) {

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "vigil/coro/scoped.hpp"
-#include "vigil/net/serve.hpp"
+#include "vigil/net/serve_turns.hpp"
 #include "vigil/os/signals.hpp"
 #include "vigil/runtime/accept.hpp"
 #include "vigil/runtime/run.hpp"
@@ -29,6 +29,7 @@ struct ProgramOptions {
   std::size_t max_connections = 0;  // more are closed at once; 0: as many as descriptors allow
   // How long connections may go on after the first signal; then they are cut off, and counted.
   Nanos drain = std::chrono::seconds(30);
+  Nanos idle_timeout{};   // of serve_turns: see ServeOptions
   bool announce = false;  // prints "listening on ADDRESS" on standard output when it does
   // Loops, each on a thread of its own but for the first; 0: as many as the process may use
   // processors for. See ShardsOptions for this and the next two.
@@ -271,8 +272,8 @@ Task<int> server_main(std::string_view address, const ProgramOptions* options, F
   co_return program.status();
 }
 
-// The three kinds of bodies: one that has a shard, one that serves a listener, and one that serves
-// a connection.
+// The kinds of bodies: one that has a shard, one that serves a listener, one that serves a
+// connection, and one that has its turns.
 template <class F, class... A>
 Task<Result<>> run_server_body(ServerProgram::Here& here, F body, A... args) {
   if constexpr (std::is_invocable_v<F, ServerShard&, A...>) {
@@ -288,10 +289,17 @@ Task<Result<>> run_handlers(ServerProgram::Here& here, F handler, A... args) {
 }
 
 template <class F, class... A>
+Task<Result<>> run_turns(ServerProgram::Here& here, F turn, A... args) {
+  return serve_turns(here.shard().listener, here.serve_options(), turn, std::move(args)...);
+}
+
+template <class F, class... A>
 constexpr auto server_body() noexcept {
   if constexpr (std::is_invocable_v<F, TcpListener&, Drain&, A...> ||
                 std::is_invocable_v<F, ServerShard&, A...>) {
     return &run_server_body<F, A...>;
+  } else if constexpr (std::is_invocable_r_v<Task<After>, F, TcpStream&, A...>) {
+    return &run_turns<F, A...>;
   } else {
     return &run_handlers<F, A...>;
   }
@@ -346,9 +354,20 @@ int serve(std::string_view address, F handler) {
   return serve(address, ProgramOptions{}, handler);
 }
 
+// The same with hibernation: runs `turn(stream, args...)`, a Task<After>, whenever something comes
+// for a connection (see serve_turns() of net/serve_turns.hpp).
+template <TaskBody F, class... A>
+int serve_turns(std::string_view address, ProgramOptions options, F turn, A... args) {
+  constexpr auto kBody = &detail::run_turns<F, A...>;
+  return detail::run_named(options.name, options.loop,
+                           &detail::server_main<std::remove_const_t<decltype(kBody)>, F, A...>,
+                           address, static_cast<const ProgramOptions*>(&options), kBody, turn,
+                           std::move(args)...);
+}
+
 // What serve() and run_server() run, as a task of a loop that is there: for a program with a main
-// of its own, and for a host of a simulation. `body` is a handler of a connection or serves the
-// listener, as above; the result is the exit status. `options.loop` does not count.
+// of its own, and for a host of a simulation. `body` is a handler of a connection, has its turns or
+// serves the listener, as above; the result is the exit status. `options.loop` does not count.
 template <TaskBody F, class... A>
 Task<int> server_program(std::string address, ProgramOptions options, F body, A... args) {
   constexpr auto kBody = detail::server_body<F, A...>();

@@ -13,7 +13,7 @@
 namespace vigil::test {
 namespace {
 
-const std::string kServers[] = {"echo", "http_hello", "resp", "chat"};
+const std::string kServers[] = {"echo", "echo_turns", "http_hello", "resp", "chat"};
 
 using OnEngine = std::tuple<std::string, std::string>;
 
@@ -94,8 +94,8 @@ TEST_P(EveryProgram, RefusesWordsThatMeanNothing) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Examples, EveryProgram,
-                         testing::Values("echo", "http_hello", "resp", "chat", "coexist",
-                                         "watcher"),
+                         testing::Values("echo", "echo_turns", "http_hello", "resp", "chat",
+                                         "coexist", "watcher"),
                          [](const auto& program) { return program.param; });
 
 TEST(Listening, OnAPortThatIsTakenSaysSoAndFails) {
