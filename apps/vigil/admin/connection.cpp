@@ -187,7 +187,11 @@ std::string as_text(const ConnectionState& state) {
   layer("loop, came early", of_http(&http::ConnectionView::early));
   layer("HTTP, received, not read", of_http(&http::ConnectionView::received));
   line(out, "HTTP", state.http ? std::string(name_of_stage(state.http->stage)) : unknown);
-  line(out, "task", state.task ? text_of(*state.task) : "not known");
+  const bool hibernates = state.http && state.http->frame == 0;
+  line(out, "task",
+       state.task   ? text_of(*state.task)
+       : hibernates ? "none: it hibernates"
+                    : "not known");
   layer("HTTP, answers collected", of_http(&http::ConnectionView::collected));
   line(out, "HTTP, being sent",
        state.http ? bytes(state.http->unsent) + " of " + std::to_string(state.http->to_send)

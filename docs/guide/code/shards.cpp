@@ -1,5 +1,6 @@
 // All cores: a server with a loop for each processor, and words between them.
 #include <atomic>
+#include <chrono>
 #include <cstdio>
 
 #include "vigil/vigil.hpp"
@@ -33,6 +34,21 @@ Task<Result<>> serve_here(vigil::ServerShard& here) {
 }
 
 int serve_with_frames() { return vigil::run_server("127.0.0.1:7000", {.shards = 2}, serve_here); }
+
+Task<vigil::After> answer(vigil::TcpStream& peer) {
+  auto bytes = co_await peer.receive();
+  if (!bytes || bytes->empty() || !co_await peer.send(bytes->bytes())) {
+    co_return vigil::After::close;
+  }
+  ++peer.context();  // four bytes that stay
+  co_return vigil::After::hibernate;
+}
+
+int serve_those_who_rest() {
+  vigil::ProgramOptions options;
+  options.idle_timeout = std::chrono::minutes(10);
+  return vigil::serve_turns("127.0.0.1:7000", options, answer);
+}
 
 Task<int> count_primes(int from, int to) {
   int found = 0;
@@ -75,6 +91,8 @@ int main(int argc, char**) {
       return serve_on_all_cores();
     case 3:
       return serve_with_frames();
+    case 4:
+      return serve_those_who_rest();
     default:
       return vigil::run(calls);
   }

@@ -301,7 +301,7 @@ struct ConnectionView {
   // since the handler began.
   std::uint64_t unsent = 0;
   std::uint64_t to_send = 0;
-  // A place in the frame of the connection's task, see Dump::Task::frames.
+  // A place in the frame of the connection's task, see Dump::Task::frames; 0: it hibernates.
   std::uintptr_t frame = 0;
 };
 
