@@ -25,7 +25,7 @@ struct Turning {
   unsigned turns = 0;
   unsigned ends = 0;                   // turns that found the end or an error
   std::vector<std::uint32_t> numbers;  // of each turn
-  bool waits = false;                  // in a turn, for more
+  bool was_reset = false;
   std::string heard;
   std::vector<TcpStream> peers;  // that outlive the client
 };
@@ -37,6 +37,7 @@ Task<After> echo_once(TcpStream& peer, Turning* all) {
   auto bytes = co_await peer.receive();
   if (!bytes || bytes->empty()) {
     ++all->ends;
+    all->was_reset |= !bytes && bytes.error() == std::errc::connection_reset;
     co_return After::close;
   }
   if (!co_await peer.send(bytes->bytes())) {
@@ -173,10 +174,12 @@ TEST_P(HibernateTest, WakesAtTheEndAndAtAReset) {
       }
       auto end = co_await peer.receive();
       EXPECT_TRUE(end && end->empty());
+      EXPECT_FALSE(all->was_reset);
       other.reset();
       while (all->ends != 2) {
         co_await sleep_for(1ms);
       }
+      EXPECT_TRUE(all->was_reset);
       auto none = until_asleep(all, 0);
       co_await std::move(none);
       EXPECT_EQ(all->turns, 2u);

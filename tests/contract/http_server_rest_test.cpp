@@ -24,10 +24,11 @@ Task<> until_connections(const http::Server* server, std::size_t wanted) {
   }
 }
 
-// Of those that `look_at` finds, how many are idle; 1000 for one that is not.
-unsigned idle_seen(const http::Server& server) {
+// Of those that `look_at` finds beside a client's handle, how many are idle; 1000 for one that is
+// not.
+unsigned idle_seen(const http::Server& server, NativeHandle beside) {
   unsigned seen = 0;
-  for (NativeHandle handle = 0; handle != 200; ++handle) {
+  for (NativeHandle handle = beside - 100; handle != beside + 100; ++handle) {
     if (const auto view = server.look_at(handle)) {
       seen += view->stage == http::ConnectionView::Stage::idle ? 1 : 1000;
     }
@@ -37,35 +38,35 @@ unsigned idle_seen(const http::Server& server) {
 
 TEST_P(HttpServerRestTest, AConnectionHasNoTaskBeforeItsFirstRequestNorLongAfterIt) {
   run([]() -> Task<> {
-    return while_serving(Handler(&say_target), {.limits = {.idle_time = 2s}},
-                         [](Served served) -> Task<> {
-                           const std::size_t nobody = frames();
-                           std::vector<Peer> peers;
-                           for (std::size_t i = 0; i < 3; ++i) {
-                             auto dialing = dial(served.at);
-                             peers.emplace_back(co_await std::move(dialing));
-                             auto waiting = until_connections(served.server, i + 1);
-                             co_await std::move(waiting);
-                           }
-                           EXPECT_EQ(frames(), nobody);
-                           EXPECT_EQ(idle_seen(*served.server), 3u);
-                           for (unsigned round = 0; round < 2; ++round) {
-                             for (Peer& peer : peers) {
-                               auto asking = ask(peer, get("/awake"));
-                               CO_ASSERT_TRUE((co_await std::move(asking)).body == "/awake");
-                             }
-                             while (frames() != nobody) {
-                               co_await sleep_for(1ms);
-                             }
-                             EXPECT_EQ(served.server->figures().connections, 3u);
-                             EXPECT_EQ(served.server->figures().active, 0u);
-                             EXPECT_EQ(idle_seen(*served.server), 3u);
-                           }
-                           peers.clear();
-                           auto leaving = until_connections(served.server, 0);
-                           co_await std::move(leaving);
-                           EXPECT_EQ(served.server->figures().timed_out, 0u);
-                         });
+    return while_serving(
+        Handler(&say_target), {.limits = {.idle_time = 2s}}, [](Served served) -> Task<> {
+          const std::size_t nobody = frames();
+          std::vector<Peer> peers;
+          for (std::size_t i = 0; i < 3; ++i) {
+            auto dialing = dial(served.at);
+            peers.emplace_back(co_await std::move(dialing));
+            auto waiting = until_connections(served.server, i + 1);
+            co_await std::move(waiting);
+          }
+          EXPECT_EQ(frames(), nobody);
+          EXPECT_EQ(idle_seen(*served.server, peers[0].stream.descriptor()->handle), 3u);
+          for (unsigned round = 0; round < 2; ++round) {
+            for (Peer& peer : peers) {
+              auto asking = ask(peer, get("/awake"));
+              CO_ASSERT_TRUE((co_await std::move(asking)).body == "/awake");
+            }
+            while (frames() != nobody) {
+              co_await sleep_for(1ms);
+            }
+            EXPECT_EQ(served.server->figures().connections, 3u);
+            EXPECT_EQ(served.server->figures().active, 0u);
+            EXPECT_EQ(idle_seen(*served.server, peers[0].stream.descriptor()->handle), 3u);
+          }
+          peers.clear();
+          auto leaving = until_connections(served.server, 0);
+          co_await std::move(leaving);
+          EXPECT_EQ(served.server->figures().timed_out, 0u);
+        });
   });
 }
 
