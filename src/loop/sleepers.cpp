@@ -63,22 +63,22 @@ Sleepers::~Sleepers() {
   }
 }
 
-bool Sleepers::sleep(Descriptor& stream, Instant since) noexcept {
+bool Sleepers::sleep(Descriptor& stream, Instant idle_since) noexcept {
   Loop& loop = *Loop::current();
   loop.check_home(stream);
   on = &stream;
   if (!loop.engine().submit(*this)) {
     return false;
   }
-  append(stream, since);
+  append(stream, idle_since);
   if (limit_ != Nanos::zero() && !timer_.armed()) {
     watch();
   }
   return true;
 }
 
-void Sleepers::append(Descriptor& stream, Instant since) noexcept {
-  stream.asleep_since = since.time_since_epoch().count();
+void Sleepers::append(Descriptor& stream, Instant idle_since) noexcept {
+  stream.asleep_since = idle_since.time_since_epoch().count();
   stream.order = {stream.index, stream.index};
   if (newest_ != nullptr) {
     stream.order.older = newest_->index;
@@ -190,8 +190,8 @@ void Sleepers::expire(Timer& timer) noexcept {
   self.watch();
 }
 
-bool Sleepers::close_idle(Instant since, std::size_t most) noexcept {
-  for (; oldest_ != nullptr && since_of(*oldest_) <= since; --most) {
+bool Sleepers::close_idle(Instant idle_since, std::size_t most) noexcept {
+  for (; oldest_ != nullptr && since_of(*oldest_) <= idle_since; --most) {
     if (most == 0) {
       return false;
     }
@@ -204,16 +204,16 @@ bool Sleepers::close_idle(Instant since, std::size_t most) noexcept {
 void Sleepers::close_or_wake(Descriptor& stream) noexcept {
   Loop& loop = *Loop::current();
   leave(stream);
-  std::byte* data = nullptr;
-  const std::int32_t got = loop.engine().receive_at_hand(stream, data);
+  std::byte* early = nullptr;
+  const std::int32_t got = loop.engine().receive_at_hand(stream, early);
   if (got <= 0 && got != -ENOBUFS) {
     loop.detach(stream);
     return;
   }
   if (got > 0) {
     const std::int32_t kept =
-        loop.engine().put_early(stream, {data, static_cast<std::size_t>(got)});
-    loop.buffers().give(data);
+        loop.engine().put_early(stream, {early, static_cast<std::size_t>(got)});
+    loop.buffers().give(early);
     if (kept < 0) {
       loop.detach(stream);
       return;

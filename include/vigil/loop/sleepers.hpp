@@ -41,13 +41,13 @@ class Sleepers final : public Node {
   Sleepers& operator=(const Sleepers&) = delete;
 
   // Takes over a stream that nobody waits on. False: something is there for it already, and it
-  // stays the caller's: who receives now does not wait. `since`: when it fell idle, by the loop's
-  // clock; it should not lie before that of those that sleep.
-  bool sleep(Descriptor& stream, Instant since) noexcept;
+  // stays the caller's: who receives now does not wait. `idle_since`: when it fell idle, by the
+  // loop's clock; it should not lie before that of those that sleep.
+  bool sleep(Descriptor& stream, Instant idle_since) noexcept;
 
-  // Closes those that have slept since before `since`, the oldest first. Who has bytes that were
-  // only not looked at yet is woken instead. Looks at `most` at most; whether that was all.
-  bool close_idle(Instant since, std::size_t most) noexcept;
+  // Closes those that have slept since before `idle_since`, the oldest first. Who has bytes that
+  // were only not looked at yet is woken instead. Looks at `most` at most; whether that was all.
+  bool close_idle(Instant idle_since, std::size_t most) noexcept;
 
   // Closes all of them, whatever came for them.
   void clear() noexcept;
@@ -87,7 +87,7 @@ class Sleepers final : public Node {
   static void run_word(Op& op);
   static void expire(Timer& timer) noexcept;
   void begin_all() noexcept;
-  void append(Descriptor& stream, Instant since) noexcept;
+  void append(Descriptor& stream, Instant idle_since) noexcept;
   void leave(Descriptor& stream) noexcept;
   void close_or_wake(Descriptor& stream) noexcept;
   void watch() noexcept;
