@@ -114,6 +114,7 @@ TEST_P(HttpServerRestTest, TheLimitOfConnectionsCountsThoseThatRest) {
 TEST_P(HttpServerRestTest, ADrainGivesWhoRestsALastCall) {
   run([]() -> Task<> {
     return while_serving(Handler(&say_target), {}, [](Served served) -> Task<> {
+      const Instant dialed = Loop::current()->engine().now();
       auto dialing = dial(served.at);
       Peer silent(co_await std::move(dialing));
       auto dialing_too = dial(served.at);
@@ -122,14 +123,15 @@ TEST_P(HttpServerRestTest, ADrainGivesWhoRestsALastCall) {
       co_await std::move(waiting);
       const Instant began = Loop::current()->engine().now();
       served.drain->begin();
-      co_await sleep_for(20ms);
       auto asking = ask(late, get("/late"));
       const Reply reply = co_await std::move(asking);
       EXPECT_EQ(reply.body, "/late");
       EXPECT_FALSE(reply.keep_alive);
       auto hearing = hear_all(silent.stream);
       EXPECT_EQ(co_await std::move(hearing), "");
-      EXPECT_GE(Loop::current()->engine().now() - began, 70ms);  // a quarter of the drain's time
+      if (began - dialed < 400ms) {                                // else it may have rested long
+        EXPECT_GE(Loop::current()->engine().now() - began, 70ms);  // a quarter of the drain's time
+      }
     });
   });
 }
