@@ -152,8 +152,10 @@ Result<std::unique_ptr<Acceptors>> Acceptors::adopt(Shards& shards,
   if (sockets.empty() || sockets.size() > shards.size() || (group && !is_group(strategy))) {
     return error(std::errc::invalid_argument);
   }
+  // One of a group is accepted from by one shard, and the others by other processes.
+  const bool shared = !group && shards.size() > 1;
   const AcceptStrategy possible =
-      !group && is_group(strategy) ? AcceptStrategy::exclusive : strategy;
+      shared && is_group(strategy) ? AcceptStrategy::exclusive : strategy;
   std::unique_ptr<Acceptors> made(new Acceptors(shards, Address(), possible));
   made->lent_ = how == Adopted::lent;
   Result<> adopted;
@@ -237,16 +239,21 @@ Result<> Acceptors::share(TcpListener listener) {
   return {};
 }
 
+Result<> detail::nobody_has(const Address& at, const ListenOptions& options) noexcept {
+  SocketArgs alone{.name = at.name(), .bind = true, .only_ipv6 = options.only_ipv6};
+  const std::int32_t probe = detail::perform_now(Opcode::open_socket, nullptr, &alone);
+  if (probe < 0) {
+    return failed(probe);
+  }
+  Loop::current()->syscalls().close(probe);
+  return {};
+}
+
 Result<> Acceptors::listen_as_group(const Address& at, ListenOptions options) {
   if (!options.reuse_port) {
-    // A group takes in whoever asks, another program of the same user too: so somebody asks alone
-    // first, and is gone before the group comes.
-    SocketArgs alone{.name = at.name(), .bind = true, .only_ipv6 = options.only_ipv6};
-    const std::int32_t probe = detail::perform_now(Opcode::open_socket, nullptr, &alone);
-    if (probe < 0) {
-      return failed(probe);
+    if (auto alone = detail::nobody_has(at, options); !alone) {
+      return alone;
     }
-    Loop::current()->syscalls().close(probe);
   }
   std::vector<TcpListener> group;
   return grow(group, at, options);

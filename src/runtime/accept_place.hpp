@@ -1,4 +1,4 @@
-// What Acceptors has for each shard.
+// What Acceptors has for each shard, and what all groups of sockets begin with.
 #pragma once
 
 #include <atomic>
@@ -9,6 +9,14 @@
 #include "vigil/runtime/accept.hpp"
 
 namespace vigil {
+
+namespace detail {
+
+// A group takes in whoever asks, another program of the same user too: so somebody asks alone
+// first, and is gone before the group comes. Errors: address_in_use, and others of bind(2).
+Result<> nobody_has(const Address& at, const ListenOptions& options) noexcept;
+
+}  // namespace detail
 
 // What a shard has of it. The handle is its own once it took it.
 struct Acceptors::Place {

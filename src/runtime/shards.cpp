@@ -55,7 +55,7 @@ std::optional<unsigned> Shards::processor(unsigned shard) const noexcept {
   if (!options_.pin) {
     return std::nullopt;
   }
-  return processors_.allowed[shard % processors_.allowed.size()];
+  return processors_.allowed[(options_.pin_from + shard) % processors_.allowed.size()];
 }
 
 Loop& Shards::loop(unsigned shard) const noexcept { return shards_[shard]->loop(); }

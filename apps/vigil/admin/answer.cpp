@@ -1,6 +1,7 @@
 // Routes, each a few lines. All of it is read; the owner may ask for one change, a new process.
 #include "admin/answer.hpp"
 
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <string_view>
@@ -27,12 +28,6 @@ constexpr http::FieldLines kLines(
     "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; "
     "connect-src 'self'; img-src data:; frame-ancestors 'none'; base-uri 'none'; "
     "form-action 'none'\r\n");
-
-struct Said {
-  unsigned status = 200;
-  std::string_view type = "text/plain; charset=utf-8";
-  std::string text;
-};
 
 Task<Snapshot> look(AdminService& service) {
   auto looking = look_at_process(service.descriptor_limit);
@@ -96,7 +91,7 @@ Task<Said> say_where(AdminService& service, std::optional<std::string_view> quer
   auto explaining = explain(service.panel, *name, json);
   Explained explained = co_await std::move(explaining);
   co_return Said{.status = explained.found ? 200u : 404u,
-                 .type = json ? "application/json" : "text/plain; charset=utf-8",
+                 .type = json ? kJsonType : "text/plain; charset=utf-8",
                  .text = std::move(explained.text)};
 }
 
@@ -107,18 +102,6 @@ struct Route {
 };
 
 constexpr std::array kRoutes{
-    Route{"/",
-          [](AdminService&) -> Task<Said> {
-            co_return Said{.type = "text/html; charset=utf-8", .text = std::string(kPageHtml)};
-          }},
-    Route{"/page.css",
-          [](AdminService&) -> Task<Said> {
-            co_return Said{.type = "text/css; charset=utf-8", .text = std::string(kPageCss)};
-          }},
-    Route{"/page.js",
-          [](AdminService&) -> Task<Said> {
-            co_return Said{.type = "text/javascript; charset=utf-8", .text = std::string(kPageJs)};
-          }},
     Route{"/healthz", [](AdminService&) -> Task<Said> { co_return Said{.text = "alive\n"}; }},
     Route{"/readyz", [](AdminService& service) -> Task<Said> { co_return ready(*service.panel); }},
     Route{"/metrics",
@@ -131,7 +114,7 @@ constexpr std::array kRoutes{
           [](AdminService& service) -> Task<Said> {
             auto looking = look(service);
             const Snapshot taken = co_await std::move(looking);
-            co_return Said{.type = "application/json", .text = as_json(taken) + "\n"};
+            co_return Said{.type = kJsonType, .text = as_json(taken) + "\n"};
           }},
     Route{"/dump",
           [](AdminService& service) -> Task<Said> {
@@ -140,7 +123,7 @@ constexpr std::array kRoutes{
           true},
     Route{"/dump.json",
           [](AdminService& service) -> Task<Said> {
-            return say_dump(service, "application/json", &as_json);
+            return say_dump(service, kJsonType, &as_json);
           },
           true},
 };
@@ -148,8 +131,6 @@ constexpr std::array kRoutes{
 // What takes a question, for the owner.
 constexpr std::string_view kExplain = "/explain";
 constexpr std::string_view kExplainJson = "/explain.json";
-
-constexpr std::string_view kRestart = "/restart";
 
 // Answered when the new process serves, or when it is known that none does.
 Task<Said> restart(AdminService& service) {
@@ -168,51 +149,97 @@ Task<Said> restart(AdminService& service) {
   }
 }
 
-Task<Said> route(const http::RequestHead& request, AdminService& service) {
-  if (service.to_owner && request.path() == kRestart) {
-    if (request.method() != http::Method::post) {
-      co_return Said{.status = 405, .text = "this changes something: ask by POST\n"};
-    }
-    auto restarting = restart(service);
-    co_return co_await std::move(restarting);
-  }
-  if (request.method() != http::Method::get && request.method() != http::Method::head) {
-    co_return Said{.status = 405, .text = "only GET and HEAD are answered here\n"};
-  }
-  if (service.own_names_only && !is_own_name(request.authority())) {
-    co_return Said{.status = 421, .text = "this server answers by address, not by that name\n"};
-  }
-  for (const Route& each : kRoutes) {
-    if (each.path == request.path() && (service.to_owner || !each.for_owner)) {
-      auto answering = each.answer(service);
-      co_return co_await std::move(answering);
-    }
-  }
-  const bool json = request.path() == kExplainJson;
-  if (service.to_owner && (json || request.path() == kExplain)) {
-    auto saying = say_where(service, request.query(), json);
-    co_return co_await std::move(saying);
-  }
-  Said unknown{.status = 404, .text = "there is nothing here; there is:\n"};
-  for (const Route& each : kRoutes) {
-    if (service.to_owner || !each.for_owner) {
-      unknown.text.append(each.path).append("\n");
-    }
-  }
-  if (service.to_owner) {
-    unknown.text +=
-        "/explain?peer=127.0.0.1:53412\n/explain.json?peer=127.0.0.1:53412\n/restart, by POST\n";
-  }
-  co_return unknown;
-}
+struct PagePart {
+  std::string_view path;
+  std::string_view type;
+  const std::string_view& text;
+};
+constexpr std::array kPage{PagePart{"/", "text/html; charset=utf-8", kPageHtml},
+                           PagePart{"/page.css", "text/css; charset=utf-8", kPageCss},
+                           PagePart{"/page.js", "text/javascript; charset=utf-8", kPageJs}};
 
 }  // namespace
 
+AdminQuestion question_of(const http::RequestHead& request) noexcept {
+  return {.method = request.method(),
+          .path = request.path(),
+          .query = request.query(),
+          .authority = request.authority()};
+}
+
+std::optional<Said> refusal(const AdminQuestion& question, bool own_names_only) {
+  if (question.method != http::Method::get && question.method != http::Method::head) {
+    return Said{.status = 405, .text = "only GET and HEAD are answered here\n"};
+  }
+  if (own_names_only && !is_own_name(question.authority)) {
+    return Said{.status = 421, .text = "this server answers by address, not by that name\n"};
+  }
+  return std::nullopt;
+}
+
+std::optional<Said> part_of_page(std::string_view path) {
+  const auto* const found = std::ranges::find(kPage, path, &PagePart::path);
+  return found != kPage.end()
+             ? std::optional(Said{.type = found->type, .text = std::string(found->text)})
+             : std::nullopt;
+}
+
+Said nothing_here(bool to_owner) {
+  Said unknown{.status = 404, .text = "there is nothing here; there is:\n"};
+  for (const PagePart& each : kPage) {
+    unknown.text.append(each.path).append("\n");
+  }
+  for (const Route& each : kRoutes) {
+    if (to_owner || !each.for_owner) {
+      unknown.text.append(each.path).append("\n");
+    }
+  }
+  if (to_owner) {
+    unknown.text +=
+        "/explain?peer=127.0.0.1:53412\n/explain.json?peer=127.0.0.1:53412\n/restart, by POST\n";
+  }
+  return unknown;
+}
+
+Task<Said> answer_question(const AdminQuestion* question, AdminService* service) {
+  if (service->to_owner && question->path == kRestart) {
+    if (question->method != http::Method::post) {
+      co_return Said{.status = 405, .text = "this changes something: ask by POST\n"};
+    }
+    auto restarting = restart(*service);
+    co_return co_await std::move(restarting);
+  }
+  if (auto refused = refusal(*question, service->own_names_only)) {
+    co_return std::move(*refused);
+  }
+  if (auto part = part_of_page(question->path)) {
+    co_return std::move(*part);
+  }
+  for (const Route& each : kRoutes) {
+    if (each.path == question->path && (service->to_owner || !each.for_owner)) {
+      auto answering = each.answer(*service);
+      co_return co_await std::move(answering);
+    }
+  }
+  const bool json = question->path == kExplainJson;
+  if (service->to_owner && (json || question->path == kExplain)) {
+    auto saying = say_where(*service, question->query, json);
+    co_return co_await std::move(saying);
+  }
+  co_return nothing_here(service->to_owner);
+}
+
+Task<> respond_with(http::Exchange* exchange, const Said* said) {
+  static_cast<void>(co_await exchange->respond(
+      {.status = said->status, .lines = kLines, .content_type = said->type}, said->text));
+}
+
 Task<> answer_admin(http::Exchange& exchange, AdminService& service) {
-  auto routing = route(exchange.request(), service);
-  const Said said = co_await std::move(routing);
-  static_cast<void>(co_await exchange.respond(
-      {.status = said.status, .lines = kLines, .content_type = said.type}, said.text));
+  const AdminQuestion question = question_of(exchange.request());
+  auto answering = answer_question(&question, &service);
+  const Said said = co_await std::move(answering);
+  auto responding = respond_with(&exchange, &said);
+  co_await std::move(responding);
 }
 
 }  // namespace vigil::app

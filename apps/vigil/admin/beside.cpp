@@ -2,6 +2,7 @@
 #include "admin/beside.hpp"
 
 #include "admin/answer.hpp"
+#include "admin/questions.hpp"
 #include "admin/socket.hpp"
 #include "cli/help.hpp"
 #include "vigil/coro/scoped.hpp"
@@ -11,15 +12,6 @@
 
 namespace vigil::app {
 namespace {
-
-// Who looks is a few, and may be slow.
-http::Limits limits() noexcept {
-  http::Limits limits;
-  limits.body_bytes = 0;
-  limits.connections = kAdminConnections;
-  limits.idle_time = std::chrono::seconds(75);
-  return limits;
-}
 
 // `drain`: ends it where another process has the socket.
 Task<> serve_on(http::Server* server, NativeHandle handle, Drain* drain) {
@@ -38,18 +30,6 @@ Task<> serve_on(http::Server* server, NativeHandle handle, Drain* drain) {
   }
 }
 
-Task<> serve_both(Scope& scope, http::Server* to_owner, http::Server* to_all,
-                  const AdminPlaces* places, Drain* until_succeeded, Drain* until_the_end) {
-  if (places->socket != kNoHandle) {
-    Drain* drain = places->named ? until_succeeded : until_the_end;
-    static_cast<void>(scope.spawn(&serve_on, to_owner, places->socket, drain));
-  }
-  if (places->status != kNoHandle) {
-    static_cast<void>(scope.spawn(&serve_on, to_all, places->status, until_succeeded));
-  }
-  co_return;
-}
-
 Result<TcpListener> listen_or_take(const Address& address, PassedSockets& passed) {
   const NativeHandle given = passed.release_status();
   if (given == kNoHandle) {
@@ -63,6 +43,33 @@ Result<TcpListener> listen_or_take(const Address& address, PassedSockets& passed
 }
 
 }  // namespace
+
+// Who looks is a few, and may be slow.
+http::Limits admin_limits() noexcept {
+  http::Limits limits;
+  limits.body_bytes = 0;
+  limits.connections = kAdminConnections;
+  limits.idle_time = std::chrono::seconds(75);
+  return limits;
+}
+
+Task<> serve_places(Scope& scope, const AdminPlaces* places, AdminServers servers) {
+  if (places->socket != kNoHandle) {
+    Drain* drain = places->named ? servers.until_succeeded : servers.until_the_end;
+    static_cast<void>(scope.spawn(&serve_on, servers.to_owner, places->socket, drain));
+  }
+  if (places->status != kNoHandle) {
+    static_cast<void>(
+        scope.spawn(&serve_on, servers.to_all, places->status, servers.until_succeeded));
+  }
+  co_return;
+}
+
+// Who may not take it away leaves it behind.
+Task<> leave_path(std::string path) {
+  auto taking = shielded(std::chrono::seconds(1), fs::unlink(std::move(path)));
+  static_cast<void>(co_await std::move(taking));
+}
 
 Task<std::expected<AdminPlaces, std::string>> open_admin(const cli::Settings* settings,
                                                          PassedSockets* passed, bool succeeds) {
@@ -108,7 +115,7 @@ Task<std::expected<AdminPlaces, std::string>> open_admin(const cli::Settings* se
 namespace detail {
 
 void give_up(const AdminPlaces& places, const std::error_code& why) {
-  for (const NativeHandle handle : {places.socket, places.status}) {
+  for (const NativeHandle handle : {places.socket, places.status, places.questions}) {
     if (handle != kNoHandle) {
       Loop::current()->syscalls().close(handle);
     }
@@ -116,26 +123,39 @@ void give_up(const AdminPlaces& places, const std::error_code& why) {
   Loop::current()->host().log("vigil serve: cannot show what happens: " + reason(why) + ".");
 }
 
+namespace {
+
+Task<> show_all(Scope& scope, const AdminPlaces* places, AdminServers servers, AdminService* own) {
+  if (places->questions != kNoHandle) {
+    static_cast<void>(scope.spawn(&answer_questions, places->questions, own));
+  }
+  auto serving = serve_places(scope, places, servers);
+  co_await std::move(serving);
+}
+
+}  // namespace
+
 Task<> show(AdminPlaces places, Panel* panel, std::uint64_t descriptors) {
   AdminService own{panel, descriptors, Loop::current()->now(), false, true};
   AdminService open{panel, descriptors, Loop::current()->now(), places.status_is_loopback};
-  http::Server to_owner(http::Handler(&answer_admin, own), {.limits = limits()});
-  http::Server to_all(http::Handler(&answer_admin, open), {.limits = limits()});
+  http::Server to_owner(http::Handler(&answer_admin, own), {.limits = admin_limits()});
+  http::Server to_all(http::Handler(&answer_admin, open), {.limits = admin_limits()});
   Drain until_succeeded(kForever);
   Drain until_the_end(kForever);
   panel->hear_of_successor(
       {.loop = Loop::current(),
        .heard = [](void* context) noexcept { static_cast<Drain*>(context)->begin_elsewhere(); },
        .context = &until_succeeded});
-  auto serving = scoped(&serve_both, &to_owner, &to_all, &places, &until_succeeded, &until_the_end);
+  const AdminServers servers{&to_owner, &to_all, &until_succeeded, &until_the_end};
+  auto serving = scoped(&show_all, &places, servers, &own);
   co_await std::move(serving);
   panel->hear_of_successor({});
   const bool inherited = places.named && panel->succession().process != 0;
   if (!places.path.empty() && !inherited) {
     const bool never_there = places.before_its_time && !panel->serves();
     const std::string at = never_there ? before_its_time(places.path) : places.path;
-    auto taking = shielded(std::chrono::seconds(1), fs::unlink(at));
-    static_cast<void>(co_await std::move(taking));  // who may not take it away leaves it behind
+    auto leaving = leave_path(at);
+    co_await std::move(leaving);
   }
 }
 

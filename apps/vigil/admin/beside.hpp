@@ -10,6 +10,7 @@
 #include "admin/panel.hpp"
 #include "cli/settings.hpp"
 #include "serve/handed.hpp"
+#include "vigil/http/server.hpp"
 #include "vigil/base/handle.hpp"
 #include "vigil/runtime/shards.hpp"
 
@@ -23,14 +24,17 @@ inline constexpr std::uint64_t kAdminDescriptors = 2 * kAdminConnections + 8;
 // What it listens on, opened before rights are given up: sockets of no loop yet.
 struct AdminPlaces {
   NativeHandle socket = kNoHandle;
-  std::string path;    // of the socket
-  bool named = false;  // by the configuration: a process that takes this one's place has it, too
+  std::string path = {};  // of the socket
+  bool named = false;     // by the configuration: a process that takes this one's place has it, too
   bool before_its_time = false;  // it is not at that path until this process serves
   NativeHandle status = kNoHandle;
-  std::string status_at;                 // "127.0.0.1:8081"
+  std::string status_at = {};            // "127.0.0.1:8081"
   NativeHandle status_copy = kNoHandle;  // for a process that takes this one's place; the opener's
   bool status_is_loopback = false;
-  bool any() const noexcept { return socket != kNoHandle || status != kNoHandle; }
+  NativeHandle questions = kNoHandle;  // of the parent, where there is one
+  bool any() const noexcept {
+    return socket != kNoHandle || status != kNoHandle || questions != kNoHandle;
+  }
 };
 
 // What settings.admin and settings.status name; the latter by the socket that was given for it, if
@@ -38,6 +42,19 @@ struct AdminPlaces {
 // The failure is the whole sentence.
 Task<std::expected<AdminPlaces, std::string>> open_admin(const cli::Settings* settings,
                                                          PassedSockets* passed, bool succeeds);
+
+// Serves at the places until it is cancelled, each by a server of its own; at those that another
+// process may take over, until its drain begins.
+struct AdminServers {
+  http::Server* to_owner = nullptr;
+  http::Server* to_all = nullptr;
+  Drain* until_succeeded = nullptr;
+  Drain* until_the_end = nullptr;
+};
+Task<> serve_places(Scope& scope, const AdminPlaces* places, AdminServers servers);
+http::Limits admin_limits() noexcept;
+// Takes the socket's path away.
+Task<> leave_path(std::string path);
 
 namespace detail {
 

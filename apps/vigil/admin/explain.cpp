@@ -211,7 +211,7 @@ Task<Explained> explain(const Panel* panel, PeerName name, bool json) {
   const auto chosen = co_await std::move(choosing);
   const std::vector<Candidate> candidates = chosen.value_or(std::vector<Candidate>());
   if (candidates.empty()) {
-    co_return not_found("no connection with that peer is open. `vigil dump` shows who is there.",
+    co_return not_found(std::string(kNoConnection) + " `vigil dump` shows who is there.",
                         candidates, json);
   }
   if (candidates.size() > 1) {

@@ -27,6 +27,8 @@ inline constexpr std::string_view kNoPeerName =
     "that is no peer: it is an address with its port, as `vigil dump` shows it "
     "(127.0.0.1:53412), or a port alone.";
 
+inline constexpr std::string_view kNoConnection = "no connection with that peer is open.";
+
 struct Explained {
   bool found = false;
   std::string text;  // JSON if it was asked for; if it was not found, why, as a sentence in a line

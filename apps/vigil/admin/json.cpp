@@ -95,6 +95,7 @@ Overview::Shard overview_of_shard(const Json& from) {
   const Json& http = from.at("http");
   const Json& loop = from.at("loop");
   Overview::Shard shard{.number = from.at("shard"),
+                        .process = {},
                         .requests = http.at("requests"),
                         .connections = http.at("connections"),
                         .active = http.at("active"),
@@ -104,6 +105,9 @@ Overview::Shard overview_of_shard(const Json& from) {
                         .buffer_bytes = loop.at("buffer_bytes"),
                         .frame_bytes = loop.at("frame_bytes"),
                         .longest_turn = {}};
+  if (from.contains("process")) {
+    shard.process = from.at("process").get<unsigned>();
+  }
   for (const Json& count : loop.at("operations")) {
     shard.operations += count.get<std::uint64_t>();
   }
@@ -161,6 +165,9 @@ std::optional<Overview> overview_of(std::string_view json) try {
                 .resident_bytes = process.at("resident_bytes"),
                 .descriptors = process.at("descriptors"),
                 .shards = {}};
+  if (all.contains("processes")) {
+    seen.processes = all.at("processes").size();
+  }
   for (const Json& each : all.at("listeners")) {
     seen.listeners.push_back(each.at("at"));
   }

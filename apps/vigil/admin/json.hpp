@@ -17,6 +17,7 @@ std::string as_json(const Snapshot& snapshot);
 struct Overview {
   struct Shard {
     unsigned number = 0;
+    std::optional<unsigned> process;  // of several
     std::uint64_t requests = 0;
     std::uint64_t connections = 0;
     std::uint64_t active = 0;
@@ -36,6 +37,7 @@ struct Overview {
   Nanos processor_time{};
   std::uint64_t resident_bytes = 0;
   std::uint64_t descriptors = 0;
+  std::size_t processes = 1;  // that are to serve; `process` is their parent, if there are several
   std::vector<Shard> shards;
 };
 

@@ -108,14 +108,27 @@ struct Rate {
   }
 };
 
+// What it was then; nothing of one that was not there.
+Overview::Shard same_shard(const Overview& in, const Overview::Shard& shard) {
+  const auto found = std::ranges::find_if(in.shards, [&](const Overview::Shard& each) {
+    return each.process == shard.process && each.number == shard.number;
+  });
+  return found != in.shards.end() ? *found : Overview::Shard{};
+}
+
+std::string name_of(const Overview::Shard& shard) {
+  const std::string process =
+      shard.process ? "process " + std::to_string(*shard.process) + ", " : std::string();
+  return process + "shard " + std::to_string(shard.number);
+}
+
 void add_shards(Columns& columns, const Overview* before, const Overview& now, const Rate& rate) {
   for (std::size_t i = 0; i != now.shards.size(); ++i) {
     const Overview::Shard& shard = now.shards[i];
-    const Overview::Shard then =
-        before != nullptr && i < before->shards.size() ? before->shards[i] : Overview::Shard{};
+    const Overview::Shard then = before != nullptr ? same_shard(*before, shard) : Overview::Shard{};
     const std::uint64_t turns = shard.turns - std::min(then.turns, shard.turns);
     columns.add(
-        {"", "  shard " + std::to_string(shard.number), rate.of(then.requests, shard.requests),
+        {"", "  " + name_of(shard), rate.of(then.requests, shard.requests),
          std::to_string(shard.connections), std::to_string(shard.active), "",
          mebibytes(shard.buffer_bytes + shard.frame_bytes), rate.of(then.turns, shard.turns),
          turns == 0 || rate.seconds <= 0 ? "-"
@@ -129,12 +142,12 @@ void add_shards(Columns& columns, const Overview* before, const Overview& now, c
 
 std::string server_table(const std::vector<Running>& all, const cli::Screen& screen) {
   Columns columns(
-      {"PID", "LISTENS AT", "STATE", "UP", "SHARDS", "CONNECTIONS", "MEMORY", "ENGINE", "VERSION"},
+      {"PID", "LISTENS AT", "STATE", "UP", "PROCESSES", "SHARDS", "CONNECTIONS", "MEMORY", "ENGINE", "VERSION"},
       3);
   for (const Running& one : all) {
     const Overview& of = one.overview;
     columns.add({std::to_string(of.process), places_of(of), of.draining ? "draining" : "serving",
-                 up_for(of.uptime), std::to_string(of.shards.size()),
+                 up_for(of.uptime), std::to_string(of.processes), std::to_string(of.shards.size()),
                  std::to_string(connections_of(of)), mebibytes(of.resident_bytes), of.engine,
                  of.version});
   }

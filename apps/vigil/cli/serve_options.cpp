@@ -90,7 +90,7 @@ std::optional<std::string> store_status(Settings& into, std::string_view text) {
   return std::nullopt;
 }
 
-constexpr std::array<Option, 34> kServeOptions{{
+constexpr std::array<Option, 35> kServeOptions{{
     {"config", "FILE", "",
      "a configuration file (TOML), in which each option here has a key of the same name; what the "
      "command line says goes before it. SIGHUP reads it again",
@@ -103,6 +103,11 @@ constexpr std::array<Option, 34> kServeOptions{{
      "loops, each on a thread of its own; they share nothing, and limits and caches are divided "
      "among them. auto: as many as this process may use processors (affinity, cpuset, quota)",
      "", "Listening", store_shards, Keyed::program, false, true},
+    {"processes", "N", "1",
+     "processes that serve, each with its own descriptors and shards. More than 1: the one that was "
+     "started keeps the listeners, starts again what dies, and answers for all",
+     "", "Listening", store<&Settings::processes, within<&parse_count, 1, 256>>, Keyed::program,
+     false, true},
     {"pin", "", "off", "keep each shard on a processor of its own", "", "Listening",
      store_switch<&Settings::pin>, Keyed::program, false, true},
     {"accept", "STRATEGY", "reuseport",

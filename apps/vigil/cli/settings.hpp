@@ -22,6 +22,7 @@ struct Settings {
   Spin spin{};
   bool sqpoll = false;
   std::uint64_t shards = 0;  // loops; 0: as many as this process may use processors
+  std::uint64_t processes = 0;  // that serve; 1: the one that was started
   bool pin = false;
   AcceptStrategy accept = AcceptStrategy::reuseport;
   std::uint64_t busy_poll = 0;  // microseconds; 0: as the system is set

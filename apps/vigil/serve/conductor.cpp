@@ -19,11 +19,9 @@ namespace {
 constexpr unsigned kMostShards = 256;
 constexpr Nanos kTellAgain = std::chrono::milliseconds(10);
 
-Task<> announce(Places places, std::string status_at) {
-  std::string lines;
-  for (const auto& place : places) {
-    lines += "listening on " + place->text() + "\n";
-  }
+}  // namespace
+
+Task<> announce(std::string lines, std::string status_at) {
   if (!status_at.empty()) {
     lines += "status on " + status_at + "\n";
   }
@@ -37,17 +35,19 @@ Task<> announce(Places places, std::string status_at) {
   }
 }
 
-}  // namespace
+std::string listening_on(const std::string& place) { return "listening on " + place + "\n"; }
 
 void complain(const std::string& sentence) { Loop::current()->host().log(sentence); }
 
 // What was not asked for gives way where descriptors are few.
-unsigned Conductor::count_shards() const {
-  if (settings().shards != 0) {
-    return static_cast<unsigned>(settings().shards);
+unsigned count_shards(const config::Configuration& configuration, std::uint64_t descriptors) {
+  const cli::Settings& settings = configuration.program.values;
+  if (settings.shards != 0) {
+    return static_cast<unsigned>(settings.shards);
   }
-  unsigned count = std::min(Loop::current()->host().processors().usable, kMostShards);
-  while (count > 1 && !share_out(configuration_, descriptors_, count)) {
+  const unsigned usable = std::min(Loop::current()->host().processors().usable, kMostShards);
+  unsigned count = std::max(1U, usable / processes_of(settings));
+  while (count > 1 && !share_out(configuration, descriptors, count)) {
     --count;
   }
   return count;
@@ -55,8 +55,9 @@ unsigned Conductor::count_shards() const {
 
 ShardsOptions Conductor::shards_options() const {
   ShardsOptions options;
-  options.count = count_shards();
+  options.count = parent_.there() ? parent_.shards() : count_shards(configuration_, descriptors_);
   options.pin = settings().pin;
+  options.pin_from = parent_.number() * options.count;
   options.loop.spin = settings().spin;
   options.loop.sqpoll = settings().sqpoll;
   return options;
@@ -159,8 +160,14 @@ Task<> Conductor::begin(Scope* workers) {
     }
     if (why.empty() && !failed_) {
       std::ranges::for_each(passed_.unused(configuration_), &complain);
-      auto announcing = announce(plan.places, status_at_);
-      co_await std::move(announcing);
+      if (!parent_.there()) {
+        std::string lines;
+        for (const auto& place : plan.places) {
+          lines += listening_on(place->text());
+        }
+        auto announcing = announce(std::move(lines), status_at_);
+        co_await std::move(announcing);
+      }
       start(plan);
     }
   } catch (const std::bad_alloc&) {
@@ -187,6 +194,9 @@ void Conductor::start(Plan& plan) {
   Result<> started = helpers_->spawn(&Conductor::end_in_order, this);
   if (started) {
     started = helpers_->spawn(&Conductor::follow_signals, this);
+  }
+  if (started && parent_.there()) {
+    started = helpers_->spawn(&Conductor::follow_parent, this);
   }
   if (started && supervisor_.listens()) {
     started = helpers_->spawn(&Supervisor::speak, &supervisor_);
@@ -215,6 +225,8 @@ Task<> Conductor::take_place() {
   }
   auto telling = predecessor_.say_ready();
   co_await std::move(telling);
+  auto reporting = parent_.say(kServing);
+  co_await std::move(reporting);
 }
 
 // Not after the word that it ends.

@@ -11,6 +11,7 @@
 
 #include "admin/panel.hpp"
 #include "config/load.hpp"
+#include "processes/parent.hpp"
 #include "serve/opened.hpp"
 #include "serve/places.hpp"
 #include "serve/succession.hpp"
@@ -28,6 +29,12 @@ inline constexpr Nanos kLogGoodbye = std::chrono::seconds(2);
 
 // One sentence on standard error. Any shard.
 void complain(const std::string& sentence);
+// On standard output: lines of listening_on(), and the status address, if there is one.
+Task<> announce(std::string lines, std::string status_at);
+std::string listening_on(const std::string& place);
+
+// Of each process, which may open so many descriptors: what was asked for, or what fits.
+unsigned count_shards(const config::Configuration& configuration, std::uint64_t descriptors);
 
 // Shard 0's, but for what says otherwise. The first configuration is in effect when it is made.
 class Conductor {
@@ -39,6 +46,7 @@ class Conductor {
     PassedSockets& passed;
     Supervisor& supervisor;
     Predecessor& predecessor;
+    Parent& parent;
     const Origin& origin;
     NativeHandle status;     // the socket of its address, or none
     std::string admin_path;  // of the admin socket, if that takes it when all shards serve
@@ -49,6 +57,7 @@ class Conductor {
         passed_(around.passed),
         supervisor_(around.supervisor),
         predecessor_(around.predecessor),
+        parent_(around.parent),
         origin_(around.origin),
         status_(around.status),
         admin_path_(around.admin_path),
@@ -79,8 +88,6 @@ class Conductor {
   static Task<Result<>> carry_lines(void* conductor, std::string_view lines);
 
  private:
-  unsigned count_shards() const;
-
   // What all workers are told in the same way.
   using Order = void (Worker::*)() noexcept;
   // What each is asked, on its shard; what is in the way, or nothing.
@@ -111,6 +118,8 @@ class Conductor {
 
   // ending.cpp: signals, and the end in order.
   static Task<> follow_signals(Conductor* self);
+  static Task<> follow_parent(Conductor* self);
+  void obey_parent(std::string_view order);
   static Task<Result<int>> next_signal(Scope& waiting, Conductor* self);
   void begin_drain(bool elsewhere = false) noexcept;
   void cut_off(bool named) noexcept;
@@ -138,6 +147,7 @@ class Conductor {
   PassedSockets& passed_;
   Supervisor& supervisor_;
   Predecessor& predecessor_;
+  Parent& parent_;
   const Origin& origin_;
   const NativeHandle status_;
   const std::string admin_path_;
@@ -164,6 +174,8 @@ class Conductor {
   bool reload_ = false;
   bool reopen_ = false;
   bool give_way_ = false;
+  bool reloaded_ = false;      // what came of the last
+  bool parent_waits_ = false;  // for what comes of the next
   bool elsewhere_ = false;  // another process accepts now
 };
 

@@ -4,6 +4,7 @@
 #include <new>
 
 #include "cli/help.hpp"
+#include "processes/words.hpp"
 #include "serve/conductor.hpp"
 #include "serve/worker.hpp"
 #include "vigil/coro/sleep.hpp"
@@ -34,6 +35,36 @@ Task<> Conductor::follow_signals(Conductor* self) {
       self->cut_off(!heard);
       co_return;
     }
+  }
+}
+
+// A parent that has ended is an order, too: nobody would accept from its listeners afterwards.
+Task<> Conductor::follow_parent(Conductor* self) {
+  for (;;) {
+    auto waiting = self->parent_.next_order();
+    const auto order = co_await std::move(waiting);
+    if (!order) {
+      co_return;
+    }
+    if (order->empty()) {
+      self->begin_drain();
+      co_return;
+    }
+    self->obey_parent(*order);
+  }
+}
+
+void Conductor::obey_parent(std::string_view order) {
+  if (order == kEnd || order == kLeave) {
+    begin_drain(order == kLeave);
+  } else if (order == kCut) {
+    begin_drain();
+    cut_off(false);
+  } else if (order == kReload) {
+    parent_waits_ = true;
+    ask_for(reload_);
+  } else if (order == kReopen) {
+    ask_for(reopen_);
   }
 }
 

@@ -55,6 +55,7 @@ HandedDown take_handed_down(Host& host) {
   const auto watched = host.take_environment("WATCHDOG_PID");
   const auto micros = number_in(host.take_environment("WATCHDOG_USEC"));
   handed.succeeds = host.take_environment(kSuccessor).has_value();
+  handed.has_parent = host.take_environment(kProcess).has_value();
   const bool for_this = !watched || number_in(watched) == handed.process;
   constexpr std::uint64_t kLongest = kForever.count() / 1000;
   if (for_this && micros && *micros < kLongest) {
@@ -190,8 +191,8 @@ void PassedSockets::drop_given() noexcept {
 const PassedSockets::Passed* PassedSockets::find(const cli::Endpoint& endpoint) const noexcept {
   const auto address = Address::parse(cli::endpoint_text(endpoint));
   const auto found = std::ranges::find_if(all_, [&](const Passed& each) {
-    return each.how == Acceptors::Adopted::given ? each.endpoint == endpoint
-                                                 : address && each.address == *address;
+    return each.endpoint == endpoint ||
+           (each.how == Acceptors::Adopted::lent && address && each.address == *address);
   });
   return found == all_.end() ? nullptr : &*found;
 }
@@ -217,8 +218,7 @@ std::vector<std::string> PassedSockets::unused(const config::Configuration& conf
   std::vector<std::string> sentences;
   for (const Passed& each : all_) {
     const auto uses = [&](const config::Part& part) {
-      const auto address = Address::parse(cli::endpoint_text(part.values.listen.front()));
-      return address && *address == each.address;
+      return find(part.values.listen.front()) == &each;
     };
     // What was given and is not used is a listener less than before.
     if (each.how == Acceptors::Adopted::lent &&

@@ -18,6 +18,8 @@ namespace vigil::app {
 
 // The environment of a process that takes the place of another has it.
 inline constexpr const char* kSuccessor = "VIGIL_SUCCESSOR";
+// That of one of `--processes` has its number in it.
+inline constexpr const char* kProcess = "VIGIL_PROCESS";
 
 // As the environment says it. All empty: nobody looks after this process.
 struct HandedDown {
@@ -27,6 +29,7 @@ struct HandedDown {
   Nanos watchdog{};                // a word is expected at least so often; zero: none is
   std::uint64_t process = 0;       // the number of this one
   bool succeeds = false;           // standard input leads to the process whose place it takes
+  bool has_parent = false;         // standard input leads to the parent of this and others
 
   // The variables that a process needs to be looked after in the same way.
   std::vector<std::string> for_successor() const;
@@ -68,9 +71,12 @@ class PassedSockets {
     std::vector<NativeHandle> handles;
     Acceptors::Adopted how = Acceptors::Adopted::lent;
   };
-  // Of those that were given, what had this name; of the others, what is bound to it. Null: there
-  // is none.
+  // What had this name where it comes from, or, of those that were lent, what is bound to it. Null:
+  // there is none.
   const Passed* find(const cli::Endpoint& endpoint) const noexcept;
+  // Whether there is nowhere to listen but at these: somebody else keeps all listeners.
+  bool are_all() const noexcept { return are_all_; }
+  void be_all() noexcept { are_all_ = true; }
   // Of the status address, the caller's from now on, or kNoHandle.
   NativeHandle release_status() noexcept { return std::exchange(status_, kNoHandle); }
   // Where nobody named a place to listen at, these are the places.
@@ -84,6 +90,7 @@ class PassedSockets {
 
   std::vector<Passed> all_;
   NativeHandle status_ = kNoHandle;
+  bool are_all_ = false;
 };
 
 }  // namespace vigil::app

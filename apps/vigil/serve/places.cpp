@@ -35,6 +35,12 @@ std::expected<std::shared_ptr<Place>, std::string> open_place(const cli::Setting
   place->accept = settings.accept;
   const ListenOptions options{.busy_poll = std::chrono::microseconds(settings.busy_poll)};
   const PassedSockets::Passed* there = passed.find(endpoint);
+  if (there == nullptr && passed.are_all()) {
+    return std::unexpected("vigil serve: the parent process does not listen on " +
+                           cli::endpoint_text(endpoint) +
+                           ": with --processes a reload changes no listeners. Stop the server and "
+                           "start it.");
+  }
   auto acceptors = there != nullptr ? Acceptors::adopt(shards, there->handles, there->how, options,
                                                        settings.accept)
                                     : Acceptors::open(shards, *address, options, settings.accept);

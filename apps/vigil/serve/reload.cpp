@@ -5,7 +5,9 @@
 #include <new>
 
 #include "cli/help.hpp"
+#include "processes/words.hpp"
 #include "serve/conductor.hpp"
+#include "serve/read_again.hpp"
 #include "serve/worker.hpp"
 #include "vigil/coro/sleep.hpp"
 #include "vigil/runtime/explain.hpp"
@@ -22,10 +24,6 @@ std::string counted(std::size_t number, std::string_view what) {
 
 std::size_t count_sites(const config::Configuration& configuration) {
   return configuration.sites.size() + (configuration.serves_others() ? 1 : 0);
-}
-
-void refuse(const std::string& why) {
-  complain("vigil serve: not reloaded: " + why + " The old configuration stays.");
 }
 
 // A sentence of the program's, without the program's name.
@@ -63,6 +61,7 @@ Task<> Conductor::maintain(Conductor* self) {
     try {
       if (reloads) {
         self->supervisor_.reloading();
+        self->reloaded_ = false;
         auto reloading = self->reload();
         co_await std::move(reloading);
       }
@@ -80,32 +79,21 @@ Task<> Conductor::maintain(Conductor* self) {
     if (reloads) {
       self->say_ready();  // whatever came of it
     }
+    if (reloads && std::exchange(self->parent_waits_, false)) {
+      auto telling = self->parent_.say(self->reloaded_ ? kReloaded : kRefused);
+      co_await std::move(telling);
+    }
   }
   self->maintaining_ = false;
 }
 
 Task<> Conductor::reload() {
-  if (source_.file.empty()) {
-    complain("vigil serve: there is nothing to reload: no --config was given.");
-    co_return;
-  }
-  auto loading = config::load(&source_);
+  auto loading = read_again(&source_);
   auto reading = co_await std::move(loading);
-  if (!reading) {
-    refuse("cannot read " + source_.file + ": " + reason(reading.error()) + ".");
-    co_return;
+  if (reading) {
+    auto taking = take_over(std::move(*reading));
+    co_await std::move(taking);
   }
-  for (const config::Fault& warning : reading->warnings) {
-    complain("vigil serve: " + config::sentence_of(source_.file, warning));
-  }
-  if (!reading->faults.empty()) {
-    const std::size_t more = reading->faults.size() - 1;
-    refuse(config::sentence_of(source_.file, reading->faults.front()) +
-           (more == 0 ? "" : " " + std::to_string(more) + " more: see vigil check."));
-    co_return;
-  }
-  auto taking = take_over(std::move(*reading));
-  co_await std::move(taking);
 }
 
 // All that can fail comes first, on all shards; then all is changed, or what was opened is let go.
@@ -116,7 +104,7 @@ Task<> Conductor::take_over(config::Reading reading) {
   Order order = &Worker::discard;
   auto settling = tell(this, &order);
   if (!settling) {
-    refuse("not enough memory.");
+    refuse_reload("not enough memory.");
     co_return;
   }
   Plan plan{.configuration = &next};
@@ -151,7 +139,7 @@ Task<> Conductor::take_over(config::Reading reading) {
   co_await std::move(settling);
   if (!why.empty()) {
     left_.swap(plan.places);
-    refuse(without_name(why));
+    refuse_reload(without_name(why));
     co_return;
   }
   std::erase_if(places_, [this](const auto& place) {
@@ -160,7 +148,10 @@ Task<> Conductor::take_over(config::Reading reading) {
     }
     return place->closing;
   });
-  std::ranges::for_each(told, &complain);
+  reloaded_ = true;
+  if (parent_.number() == 0) {  // the others would say the same
+    std::ranges::for_each(told, &complain);
+  }
 }
 
 // Says what the file changes and a running server cannot, and keeps that.
@@ -269,6 +260,10 @@ Task<> Conductor::reopen_log() {
 Task<> Conductor::give_way() {
   if (drain_.is_set()) {
     panel_.tell_succession(0, "not restarted: the process is ending.");
+    co_return;
+  }
+  if (parent_.there()) {
+    complain("vigil serve: not restarted: SIGUSR2 and `vigil restart` are for the parent process.");
     co_return;
   }
   auto raising = raise_successor(&origin_, &places_, status_);

@@ -7,6 +7,7 @@
 #include "admin/beside.hpp"
 #include "cli/help.hpp"
 #include "config/commands.hpp"
+#include "processes/family.hpp"
 #include "serve/conductor.hpp"
 #include "serve/machine.hpp"
 #include "vigil/runtime/explain.hpp"
@@ -62,6 +63,11 @@ Task<int> serve_sites(const Beginning* beginning) {
     auto taking = Predecessor::take_sockets(&predecessor, &passed);
     unusable = co_await std::move(taking);
   }
+  Parent parent;
+  if (unusable.empty() && handed->has_parent) {
+    auto taking = Parent::take_post(&parent, &passed);
+    unusable = co_await std::move(taking);
+  }
   if (!unusable.empty()) {
     complain(unusable);
     co_return 1;
@@ -71,8 +77,11 @@ Task<int> serve_sites(const Beginning* beginning) {
     complain("vigil serve: cannot take signals: " + reason(signals.error()) + ".");
     co_return 1;
   }
-  auto opening = open_admin(&first->program.values, &passed, handed->succeeds);
-  auto admin = co_await std::move(opening);
+  std::expected<AdminPlaces, std::string> admin = AdminPlaces{.questions = parent.take_questions()};
+  if (!parent.there()) {
+    auto opening = open_admin(&first->program.values, &passed, handed->succeeds);
+    admin = co_await std::move(opening);
+  }
   if (!admin) {
     complain(admin.error());
     co_return 1;
@@ -85,6 +94,7 @@ Task<int> serve_sites(const Beginning* beginning) {
                                  passed,
                                  supervisor,
                                  predecessor,
+                                 parent,
                                  *beginning->origin,
                                  admin->status_copy,
                                  admin->before_its_time ? admin->path : std::string()};
@@ -109,15 +119,18 @@ int serve(const cli::Invocation& asked, std::vector<std::string> command) {
   const cli::Settings& settings = first->program.values;
   LoopOptions options;
   options.engine = settings.engine;
-  options.spin = settings.spin;
-  options.sqpoll = settings.sqpoll;
+  const bool leads = processes_of(settings) > 1 && !handed.has_parent;
+  if (!leads) {  // who waits for processes has nothing to be quick for
+    options.spin = settings.spin;
+    options.sqpoll = settings.sqpoll;
+  }
   const Origin origin{.command = std::move(command), .environment = handed.for_successor()};
   const Beginning beginning{.source = &source,
                             .first = &*first,
                             .descriptors = descriptors,
                             .handed = &handed,
                             .origin = &origin};
-  return vigil::run(std::move(options), &serve_sites, &beginning);
+  return vigil::run(std::move(options), leads ? &serve_by_processes : &serve_sites, &beginning);
 }
 
 }  // namespace vigil::app

@@ -18,7 +18,7 @@ constexpr std::size_t kSmallestLogBuffer = 64 * 1024;
 
 // What the admin loop needs. A socket that nobody asked for by name gives way where they are few.
 std::uint64_t of_admin(const cli::Settings& settings, std::uint64_t left) noexcept {
-  const bool wanted = settings.status || (settings.admin != "off" && settings.admin != "auto");
+  const bool wanted = processes_of(settings) > 1 || settings.status || (settings.admin != "off" && settings.admin != "auto");
   const bool fits = settings.admin == "auto" && left >= kAdminDescriptors;
   return wanted || fits ? kAdminDescriptors : 0;
 }
@@ -30,24 +30,30 @@ std::uint64_t part_of(std::uint64_t whole, unsigned shards) noexcept {
 
 }  // namespace
 
+unsigned processes_of(const cli::Settings& settings) noexcept {
+  return static_cast<unsigned>(std::max<std::uint64_t>(1, settings.processes));
+}
+
 std::expected<Share, std::string> share_out(const config::Configuration& configuration,
                                             std::uint64_t descriptors, unsigned shards) {
+  // What is asked for is for all processes; descriptors are this one's.
+  const unsigned parts = shards * processes_of(configuration.program.values);
   const std::uint64_t asked = configuration.program.values.connections;
   // A listener has a duplicate of its socket, for a process that takes this one's place.
   std::uint64_t own = kOwnDescriptors + (shards - 1) * kShardDescriptors +
                       shards * (2 * configuration.listeners.size() + configuration.sites.size());
-  const std::uint64_t least = shards * (asked != 0 ? part_of(asked, shards) : kFewestConnections);
+  const std::uint64_t least = shards * (asked != 0 ? part_of(asked, parts) : kFewestConnections);
   own += of_admin(configuration.program.values, descriptors - std::min(descriptors, own + least));
   if (descriptors < own + least) {
     return std::unexpected(cli::too_few_descriptors(descriptors, own + least));
   }
-  Share share{.shards = shards};
+  Share share{.shards = parts};
   for_each_site(configuration, [&](const config::Part& site) {
-    share.wanted += part_of(site.values.cache_files, shards);
+    share.wanted += part_of(site.values.cache_files, parts);
   });
   share.files = std::min(share.wanted, (descriptors - own - least) / 4 / shards);
   share.connections =
-      asked != 0 ? part_of(asked, shards) : (descriptors - own) / shards - share.files;
+      asked != 0 ? part_of(asked, parts) : (descriptors - own) / shards - share.files;
   return share;
 }
 
@@ -80,7 +86,8 @@ SiteOptions options_of(const cli::Settings& site, const Share& share) noexcept {
 }
 
 std::size_t log_buffer_of(const cli::Settings& settings, unsigned shards) noexcept {
-  return std::max(static_cast<std::size_t>(part_of(settings.log_buffer, shards)),
+  const unsigned parts = shards * processes_of(settings);
+  return std::max(static_cast<std::size_t>(part_of(settings.log_buffer, parts)),
                   kSmallestLogBuffer);
 }
 

@@ -1,4 +1,4 @@
-// What a configuration allows all shards together, and what of it each has.
+// What a configuration allows all shards of all processes together, and what of it each has.
 #pragma once
 
 #include <cstdint>
@@ -13,12 +13,14 @@ namespace vigil::app {
 
 // One shard's part.
 struct Share {
-  unsigned shards = 1;
+  unsigned shards = 1;  // of all processes
   std::uint64_t connections = 0;
   // Of all its caches together: the files that they may keep open, and those that were asked for.
   std::uint64_t files = 0;
   std::uint64_t wanted = 0;
 };
+
+unsigned processes_of(const cli::Settings& settings) noexcept;
 
 // Divides what is asked for, and the descriptors, of which this process may open so many. The
 // failure is the whole sentence: there are too few.

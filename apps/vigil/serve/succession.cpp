@@ -15,15 +15,7 @@
 namespace vigil::app {
 namespace {
 
-constexpr std::string_view kLent = "lent ";
-constexpr std::string_view kGiven = "given ";
 constexpr std::string_view kStatus = "status";
-constexpr std::string_view kAll = "all";
-constexpr std::string_view kServing = "serving";
-
-// A process that does not serve in this time is held to be stuck. Opening a large site, or a slow
-// disk, may take a while.
-constexpr Nanos kPatience = std::chrono::minutes(1);
 
 Task<Result<>> give_sockets(MessageSocket* channel, const Places* places, NativeHandle status) {
   for (const auto& place : *places) {
@@ -110,7 +102,7 @@ Task<std::expected<std::int32_t, std::string>> raise_successor(const Origin* ori
     co_return std::unexpected(origin->command.front() +
                               " cannot be started: " + reason(process.error()));
   }
-  auto trying = timeout(kPatience, bequeath(&pair->ours, places, status));
+  auto trying = timeout(kStartPatience, bequeath(&pair->ours, places, status));
   const Result<bool> served = co_await std::move(trying);
   if (served && *served) {
     co_return process->pid();
@@ -135,12 +127,19 @@ Task<Result<ReceivedMessage>> receive_word(MessageSocket* from, std::span<std::b
 
 std::string take_one(std::string_view word, const std::vector<NativeHandle>& handles,
                      const ReceivedMessage& came, PassedSockets* into) {
-  if (came.handles_lost) {
-    return "out of descriptors (RLIMIT_NOFILE)";
-  }
-  if (word == kStatus && handles.size() == 1) {
+  if (word == kStatus && handles.size() == 1 && !came.handles_lost) {
     into->take_status(handles.front());
     return {};
+  }
+  return take_sockets_of(word, handles, came, into);
+}
+
+}  // namespace
+
+std::string take_sockets_of(std::string_view word, const std::vector<NativeHandle>& handles,
+                            const ReceivedMessage& came, PassedSockets* into) {
+  if (came.handles_lost) {
+    return "out of descriptors (RLIMIT_NOFILE)";
   }
   const bool lent = word.starts_with(kLent);
   if (handles.empty() || came.truncated || !(lent || word.starts_with(kGiven))) {
@@ -149,8 +148,6 @@ std::string take_one(std::string_view word, const std::vector<NativeHandle>& han
   return into->take_given(handles, word.substr(lent ? kLent.size() : kGiven.size()),
                           lent ? Acceptors::Adopted::lent : Acceptors::Adopted::given);
 }
-
-}  // namespace
 
 Task<std::string> Predecessor::take_sockets(Predecessor* self, PassedSockets* into) {
   const std::string refused = "vigil serve: cannot take the place of another process: ";
@@ -164,7 +161,7 @@ Task<std::string> Predecessor::take_sockets(Predecessor* self, PassedSockets* in
   for (;;) {
     std::array<std::byte, 256> room;
     std::vector<NativeHandle> handles(Datagram::kMostHandles, kNoHandle);
-    auto receiving = timeout(kPatience, receive_word(&self->channel_, room, &handles));
+    auto receiving = timeout(kStartPatience, receive_word(&self->channel_, room, &handles));
     const auto came = co_await std::move(receiving);
     if (!came || came->ended()) {
       co_return refused + (came ? std::string("it has ended.") : reason(came.error()) + ".");

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <expected>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "serve/handed.hpp"
@@ -14,6 +15,21 @@
 #include "vigil/net/messages.hpp"
 
 namespace vigil::app {
+
+// Words of a line over which sockets go: how an address was configured follows the first two.
+inline constexpr std::string_view kLent = "lent ";
+inline constexpr std::string_view kGiven = "given ";
+inline constexpr std::string_view kAll = "all";
+inline constexpr std::string_view kServing = "serving";
+
+// A process that does not serve in this time is held to be stuck. Opening a large site, or a slow
+// disk, may take a while.
+inline constexpr Nanos kStartPatience = std::chrono::minutes(1);
+
+// Takes in what came with a word of sockets; what is in the way, as the rest of a sentence, or
+// nothing. The handles are `into`'s in any case but the first two.
+std::string take_sockets_of(std::string_view word, const std::vector<NativeHandle>& handles,
+                            const ReceivedMessage& came, PassedSockets* into);
 
 // How this process was started, to start the next one in the same way.
 struct Origin {

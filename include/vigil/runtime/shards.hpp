@@ -25,6 +25,7 @@ struct ShardsOptions {
   unsigned count = 0;
   // Each stays on a processor of its own: the nth on the nth that is allowed, and round again.
   bool pin = false;
+  unsigned pin_from = 0;  // the first on this one of them: other processes may have those before
   // Calls from one shard to another that were not taken up yet; who calls beyond it waits.
   std::size_t mailbox = 256;
   // Of the others: spin, lease_bytes and lanes count. Engine and host are those of the calling

@@ -1,0 +1,410 @@
+// `--processes N`: a parent keeps the listeners and several processes serve. One that dies is back,
+// and nobody is refused meanwhile; the parent answers for all.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <fstream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "serve_process.hpp"
+
+namespace vigil::e2e {
+namespace {
+
+using nlohmann::json;
+using testing::HasSubstr;
+using testing::MatchesRegex;
+using testing::Not;
+using testing::StartsWith;
+
+bool runs(int pid) { return ::kill(pid, 0) == 0; }
+
+class ServeProcesses : public testing::Test {
+ protected:
+  void SetUp() override { root.write("site/a", noise(3000, 1)); }
+
+  std::string socket() const { return root.path("admin.sock"); }
+  std::vector<std::string> words(const std::vector<std::string>& more = {}) const {
+    std::vector<std::string> all{"serve", root.path("site"), "--listen", "127.0.0.1:0",
+                                 "--admin", socket(), "--processes", "2"};
+    if (std::ranges::find(more, "--log") == more.end()) {
+      all.insert(all.end(), {"--log", "off"});
+    }
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  }
+  std::string ask(const std::string& target) const {
+    Client client(socket());
+    EXPECT_TRUE(client.send("GET " + target + " HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+    return client.receive().body;
+  }
+  json status() const { return json::parse(ask("/status.json"), nullptr, false); }
+  // By number; 0: it is not there.
+  std::vector<int> pids() const {
+    std::vector<int> all;
+    const json said = status();
+    for (const json& process : said.at("processes")) {
+      all.push_back(process.at("serves").get<bool>() ? process.at("id").get<int>() : 0);
+    }
+    return all;
+  }
+  // Each asks until it is told to stop. One whose connection ends has a new one, which must be let
+  // in; what was under way in a process that was killed may be lost, and is counted.
+  void load(std::uint16_t port, bool keeps) {
+    while (!over_) {
+      Client client(port);  // fails the test where it is refused
+      bool goes_on = true;
+      while (goes_on) {
+        const Response response = client.get("/a", keeps ? "" : "Connection: close\r\n");
+        const bool right =
+            response.status == 200 && response.complete && response.body == noise(3000, 1);
+        (right ? answered_ : lost_) += 1;
+        goes_on = right && keeps && !over_ && !response.fields.contains("connection");
+      }
+    }
+  }
+  void start_load(std::uint16_t port) {
+    for (int i = 0; i < 2; ++i) {
+      clients_.emplace_back([this, port] { load(port, true); });
+      clients_.emplace_back([this, port] { load(port, false); });
+    }
+  }
+  void await_answers(long more) {
+    const long before = answered_;
+    EXPECT_TRUE(eventually([&] { return answered_ > before + more; })) << "of " << answered_;
+  }
+  void end_load() {
+    over_ = true;
+    for (std::thread& client : clients_) {
+      client.join();
+    }
+    clients_.clear();
+  }
+
+  Folder root;
+  std::atomic<bool> over_ = false;
+  std::atomic<long> answered_ = 0;
+  std::atomic<long> lost_ = 0;
+  std::vector<std::thread> clients_;
+};
+
+class ServeProcessesBy : public ServeProcesses,
+                         public testing::WithParamInterface<std::string> {};
+INSTANTIATE_TEST_SUITE_P(All, ServeProcessesBy,
+                         testing::Values("reuseport", "exclusive", "handoff"));
+
+// Hazard: while a process is not there, who connects is refused.
+TEST_P(ServeProcessesBy, one_that_is_killed_under_load_is_back_and_nobody_was_refused) {
+  Process server(words({"--shards", "2", "--accept", GetParam()}));
+  const std::uint16_t port = server.await_port();
+  start_load(port);
+  await_answers(50);
+  const std::vector<int> before = pids();
+  ASSERT_EQ(before.size(), 2u);
+  for (const int pid : before) {
+    ::kill(pid, SIGKILL);
+    EXPECT_TRUE(eventually([&] {
+      const std::vector<int> now = pids();
+      return now[0] != 0 && now[1] != 0 && now[0] != pid && now[1] != pid;
+    })) << server.errors();
+    await_answers(50);
+  }
+  end_load();
+  EXPECT_LE(lost_, 8) << "more than was under way";
+  EXPECT_THAT(server.errors(),
+              HasSubstr("vigil serve: process 0 (" + std::to_string(before[0]) +
+                        ") was ended by signal 9 (SIGKILL), as the system does where memory is "
+                        "used up, and is started again.\n"));
+  EXPECT_THAT(server.errors(), HasSubstr(") serves again.\n"));
+  server.signal(SIGTERM);
+  EXPECT_EQ(server.wait().status, 0);
+}
+
+// Hazard: with a process gone, nobody has its listener, and its port is another's or refuses.
+TEST_F(ServeProcesses, with_all_killed_at_once_who_connects_waits_and_is_served) {
+  Process server(words({"--shards", "1"}));
+  const std::uint16_t port = server.await_port();
+  for (int round = 0; round < 3; ++round) {
+    const std::vector<int> before = pids();
+    for (const int pid : before) {
+      ::kill(pid, SIGKILL);
+    }
+    std::vector<std::unique_ptr<Client>> all;
+    for (int i = 0; i < 20; ++i) {
+      all.push_back(std::make_unique<Client>(port));
+    }
+    EXPECT_TRUE(eventually([&] {
+      const std::vector<int> now = pids();
+      return now[0] != 0 && now[1] != 0 && now[0] != before[0] && now[1] != before[1];
+    })) << server.errors();
+    // One that was taken by a process that was being killed is lost with it.
+    int served = 0;
+    for (const auto& client : all) {
+      served += client->get("/a").status == 200 ? 1 : 0;
+    }
+    EXPECT_GE(served, 10);
+    EXPECT_EQ(Client(port).get("/a").status, 200);
+  }
+}
+
+TEST_F(ServeProcesses, a_parent_that_is_killed_takes_its_processes_with_it) {
+  Process server(words());
+  static_cast<void>(server.await_port());
+  const std::vector<int> all = pids();
+  server.signal(SIGKILL);
+  for (const int pid : all) {
+    EXPECT_TRUE(eventually([&] { return !runs(pid); })) << pid;
+  }
+}
+
+TEST_F(ServeProcesses, end_in_order_and_finish_what_is_under_way) {
+  root.write("site/large", noise(20'000'000, 4));
+  Process server(words({"--shards", "1"}));
+  const std::uint16_t port = server.await_port();
+  std::vector<std::unique_ptr<Client>> slow;
+  for (int i = 0; i < 4; ++i) {
+    slow.push_back(std::make_unique<Client>(port, 4096));
+    ASSERT_TRUE(slow.back()->send("GET /large HTTP/1.1\r\nHost: a\r\n\r\n"));
+    ASSERT_TRUE(slow.back()->answers());
+  }
+  const std::vector<int> all = pids();
+  server.signal(SIGTERM);
+  EXPECT_TRUE(eventually([&] { return ask("/readyz") == "draining\n"; }));
+  for (const auto& client : slow) {
+    const Response whole = client->receive();
+    EXPECT_TRUE(whole.complete && whole.body == noise(20'000'000, 4));
+  }
+  EXPECT_EQ(server.wait().status, 0);
+  for (const int pid : all) {
+    EXPECT_FALSE(runs(pid));
+  }
+  EXPECT_NE(::access(socket().c_str(), F_OK), 0);
+}
+
+// Hazard: who was let in while it ends is reset.
+TEST_F(ServeProcesses, a_drain_under_load_loses_no_answer) {
+  Process server(words({"--shards", "1"}));
+  const std::uint16_t port = server.await_port();
+  std::atomic<long> answered = 0;
+  std::atomic<long> lost = 0;
+  std::vector<std::thread> clients;
+  for (int i = 0; i < 4; ++i) {
+    clients.emplace_back([&] {
+      for (;;) {
+        const int handle = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_port = htons(port);
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        const bool let_in =
+            ::connect(handle, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+        constexpr std::string_view kAsk =
+            "GET /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+        std::size_t size = 0;
+        if (let_in && ::send(handle, kAsk.data(), kAsk.size(), MSG_NOSIGNAL) > 0) {
+          char room[65536];
+          ssize_t got = 0;
+          while ((got = ::recv(handle, room, sizeof room, 0)) > 0) {
+            size += static_cast<std::size_t>(got);
+          }
+        }
+        ::close(handle);
+        if (!let_in) {
+          return;  // it is closed
+        }
+        (size > 3000 ? answered : lost) += 1;
+      }
+    });
+  }
+  EXPECT_TRUE(eventually([&] { return answered > 100; }));
+  server.signal(SIGTERM);
+  EXPECT_EQ(server.wait().status, 0);
+  for (std::thread& client : clients) {
+    client.join();
+  }
+  EXPECT_EQ(lost, 0) << "of " << answered;
+}
+
+TEST_F(ServeProcesses, what_is_in_the_way_of_all_is_said_once) {
+  const Ended ended = Process({"serve", root.path("nowhere"), "--listen", "127.0.0.1:0", "--log",
+                               "off", "--processes", "3"})
+                          .wait();
+  EXPECT_EQ(ended.status, 1);
+  EXPECT_EQ(ended.err, "vigil serve: cannot serve " + root.path("nowhere") +
+                           ": no such file or directory. Name a directory that exists.\n");
+  EXPECT_EQ(ended.out, "");
+}
+
+TEST_F(ServeProcesses, a_port_that_is_taken_is_a_sentence) {
+  Serve other(root);
+  const std::string at = "127.0.0.1:" + std::to_string(other.port);
+  const Ended ended = Process({"serve", root.path("site"), "--listen", at, "--log", "off",
+                               "--processes", "2"})
+                          .wait();
+  EXPECT_EQ(ended.status, 1);
+  EXPECT_THAT(ended.err, StartsWith("vigil serve: cannot listen on " + at + ": "));
+}
+
+TEST_F(ServeProcesses, a_restart_replaces_each_and_loses_no_answer) {
+  Process server(words({"--shards", "2"}));
+  const std::uint16_t port = server.await_port();
+  start_load(port);
+  await_answers(50);
+  const std::vector<int> before = pids();
+  const Ended asked = Process({"restart", socket()}).wait();
+  EXPECT_EQ(asked.status, 0) << asked.err;
+  EXPECT_EQ(asked.out,
+            "all 2 processes are new; the old ones end when their connections have.\n");
+  for (const int pid : before) {
+    EXPECT_TRUE(eventually([&] { return !runs(pid); })) << pid;
+  }
+  await_answers(50);
+  server.signal(SIGUSR2);
+  EXPECT_TRUE(eventually([&] { return server.errors().find("are new") != std::string::npos; }));
+  await_answers(50);
+  end_load();
+  EXPECT_EQ(lost_, 0) << "of " << answered_;
+  server.signal(SIGTERM);
+  EXPECT_EQ(server.wait().status, 0);
+}
+
+TEST_F(ServeProcesses, reload_together_or_not_at_all) {
+  root.write("other/a", "new\n");
+  const auto text = [&](const std::string& directory, const std::string& more = "") {
+    return "listen = \"127.0.0.1:0\"\nlog = \"off\"\nshards = 1\nprocesses = 2\nadmin = \"" +
+           socket() + "\"\ndirectory = \"" + root.path(directory) + "\"\n" + more;
+  };
+  root.write("vigil.toml", text("site"));
+  Process server({"serve", "--config", root.path("vigil.toml"), "--admin", socket()});
+  const std::uint16_t port = server.await_port();
+  root.write("vigil.toml", text("other"));
+  server.signal(SIGHUP);
+  EXPECT_TRUE(eventually([&] { return server.errors().find("reloaded") != std::string::npos; }));
+  EXPECT_TRUE(eventually([&] { return Client(port).get("/a").body == "new\n"; }));
+  std::this_thread::sleep_for(100ms);
+  for (int i = 0; i < 30; ++i) {
+    EXPECT_EQ(Client(port).get("/a").body, "new\n");
+  }
+  root.write("vigil.toml", text("nowhere"));
+  server.signal(SIGHUP);
+  EXPECT_TRUE(
+      eventually([&] { return server.errors().find("not reloaded") != std::string::npos; }));
+  root.write("vigil.toml", text("site", "[[listener]]\naddress = \"127.0.0.1:0\"\n"));
+  server.signal(SIGHUP);
+  EXPECT_TRUE(eventually([&] {
+    return server.errors().find("the listeners stay what they are") != std::string::npos;
+  })) << server.errors();
+  for (int i = 0; i < 30; ++i) {
+    EXPECT_EQ(Client(port).get("/a").body, "new\n");
+  }
+  EXPECT_THAT(server.errors(), Not(HasSubstr("unlike others")));
+}
+
+TEST_F(ServeProcesses, answer_as_one) {
+  Process server(words({"--shards", "2"}));
+  const std::uint16_t port = server.await_port();
+  for (int i = 0; i < 40; ++i) {
+    EXPECT_EQ(Client(port).get("/a").status, 200);
+  }
+  const std::string metrics = ask("/metrics");
+  for (const char* process : {"0", "1"}) {
+    for (const char* shard : {"0", "1"}) {
+      EXPECT_THAT(metrics, HasSubstr("\nvigil_http_requests_total{process=\"" +
+                                     std::string(process) + "\",shard=\"" + shard + "\"} "));
+    }
+    EXPECT_THAT(metrics, HasSubstr("\nvigil_process_up{process=\"" + std::string(process) +
+                                   "\"} 1\n"));
+  }
+  EXPECT_EQ(metrics.find("# TYPE vigil_http_requests "), metrics.rfind("# TYPE vigil_http_requests "));
+  const json said = status();
+  EXPECT_EQ(said.at("process").at("id"), server.pid());
+  EXPECT_EQ(said.at("shards").size(), 4u);
+  std::uint64_t requests = 0;
+  for (const json& shard : said.at("shards")) {
+    requests += shard.at("http").at("requests").get<std::uint64_t>();
+  }
+  EXPECT_EQ(requests, 40u);
+  EXPECT_EQ(said.at("listeners").size(), 1u);
+  EXPECT_EQ(ask("/readyz"), "ready\n");
+
+  const std::string dump = ask("/dump");
+  const std::vector<int> all = pids();
+  for (unsigned i = 0; i < 2; ++i) {
+    EXPECT_THAT(dump, HasSubstr("process " + std::to_string(i) + " (" + std::to_string(all[i]) +
+                                "):\n"));
+  }
+  const Ended top = Process({"top", socket()}).wait();
+  EXPECT_THAT(top.out, HasSubstr("process 1, shard 0"));
+
+  Client client(port);
+  EXPECT_EQ(client.get("/a").status, 200);
+  const std::string peer = "127.0.0.1:" + std::to_string(client.own_port());
+  const Ended found = Process({"explain", socket(), peer}).wait();
+  EXPECT_EQ(found.status, 0) << found.err;
+  EXPECT_THAT(found.out, MatchesRegex("process [01] \\([0-9]+\\)\n(.|\n)*"));
+  EXPECT_THAT(found.out, HasSubstr(peer));
+  const Ended none = Process({"explain", socket(), "127.0.0.1:1"}).wait();
+  EXPECT_EQ(none.status, 1);
+  EXPECT_THAT(none.err, HasSubstr("no connection with that peer is open."));
+}
+
+// Hazard: one that hangs takes the sight of the others with it.
+TEST_F(ServeProcesses, one_that_hangs_is_named_and_holds_nobody_up) {
+  Process server(words({"--shards", "1"}));
+  static_cast<void>(server.await_port());
+  const std::vector<int> all = pids();
+  ::kill(all[1], SIGSTOP);
+  EXPECT_EQ(ask("/healthz"), "alive\n");
+  const json said = status();
+  EXPECT_EQ(said.at("processes")[0].at("serves"), true);
+  EXPECT_EQ(said.at("processes")[1].at("serves"), false);
+  EXPECT_THAT(said.at("processes")[1].at("error").get<std::string>(), HasSubstr("does not answer"));
+  EXPECT_THAT(ask("/metrics"), HasSubstr("vigil_process_up{process=\"1\"} 0\n"));
+  ::kill(all[1], SIGCONT);
+  EXPECT_TRUE(eventually([&] { return pids() == all; }));
+}
+
+TEST_F(ServeProcesses, the_log_has_every_line_once) {
+  Process server(words({"--log", "json", "--log-file", root.path("log"), "--shards", "1"}));
+  const std::uint16_t port = server.await_port();
+  for (int i = 0; i < 60; ++i) {
+    EXPECT_EQ(Client(port).get("/a?" + std::to_string(i)).status, 200);
+  }
+  server.signal(SIGTERM);
+  EXPECT_EQ(server.wait().status, 0);
+  std::ifstream log(root.path("log"));
+  std::set<std::string> targets;
+  std::size_t lines = 0;
+  for (std::string line; std::getline(log, line); ++lines) {
+    const json entry = json::parse(line, nullptr, false);
+    ASSERT_TRUE(entry.is_object()) << line;
+    targets.insert(line.substr(line.find("/a?"), 6));
+  }
+  EXPECT_EQ(lines, 60u);
+  EXPECT_EQ(targets.size(), 60u);
+}
+
+TEST_F(ServeProcesses, without_a_parent_is_refused) {
+  const Ended ended =
+      Process({"serve", root.path("site"), "--listen", "127.0.0.1:0", "--processes", "2"},
+              {.environment = {"VIGIL_PROCESS=0"}})
+          .wait();
+  EXPECT_EQ(ended.status, 1);
+  EXPECT_EQ(ended.err,
+            "vigil serve: cannot serve for a parent process: standard input is not the line to it "
+            "(VIGIL_PROCESS is for --processes alone).\n");
+}
+
+}  // namespace
+}  // namespace vigil::e2e
