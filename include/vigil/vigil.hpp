@@ -41,6 +41,7 @@
 #include "vigil/os/signals.hpp"
 #include "vigil/poll/poller.hpp"
 #include "vigil/runtime/accept.hpp"
+#include "vigil/runtime/bound.hpp"
 #include "vigil/runtime/explain.hpp"
 #include "vigil/runtime/run.hpp"
 #include "vigil/runtime/serve.hpp"

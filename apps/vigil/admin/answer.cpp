@@ -121,11 +121,10 @@ constexpr std::array kRoutes{
             return say_dump(service, "text/plain; charset=utf-8", &as_text);
           },
           true},
-    Route{"/dump.json",
-          [](AdminService& service) -> Task<Said> {
-            return say_dump(service, kJsonType, &as_json);
-          },
-          true},
+    Route{
+        "/dump.json",
+        [](AdminService& service) -> Task<Said> { return say_dump(service, kJsonType, &as_json); },
+        true},
 };
 
 // What takes a question, for the owner.

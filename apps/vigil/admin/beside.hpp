@@ -10,8 +10,8 @@
 #include "admin/panel.hpp"
 #include "cli/settings.hpp"
 #include "serve/handed.hpp"
-#include "vigil/http/server.hpp"
 #include "vigil/base/handle.hpp"
+#include "vigil/http/server.hpp"
 #include "vigil/runtime/shards.hpp"
 
 namespace vigil::app {

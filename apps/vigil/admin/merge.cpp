@@ -101,12 +101,17 @@ void add_listener(Json& listeners, const Json& one) {
   (*found)["skew"] = skewed ? Json(*skewed) : Json();
 }
 
+bool is_status(const Json& said) {
+  return said.is_object() && said.contains("process") && said.contains("shards") &&
+         said.contains("stalls") && said.contains("listeners") && said.contains("engine");
+}
+
 void add_process(Json& all, const FromProcess& process, const Json& said) {
   Json one{{"number", process.number},
            {"id", process.id},
-           {"serves", process.answered},
+           {"serves", is_status(said)},
            {"restarts", process.restarts}};
-  if (said.is_object()) {
+  if (is_status(said)) {
     for (const auto& [key, value] : said.at("process").items()) {
       one[key] = value;
       if (key != "id") {
@@ -172,8 +177,8 @@ std::string merged_status(std::span<const FromProcess> all, const Snapshot& own)
 std::string merged_dump(std::span<const FromProcess> all) {
   std::string out;
   for (const FromProcess& process : all) {
-    out += name_of(process) +
-           (process.answered ? ":\n" + process.text : " " + process.text + ".\n");
+    out +=
+        name_of(process) + (process.answered ? ":\n" + process.text : " " + process.text + ".\n");
   }
   return out;
 }
@@ -206,7 +211,8 @@ std::string merged_explanation(std::span<const FromProcess> all, std::span<const
   if (best != nullptr && (silent.empty() || !has_none(*best))) {
     return best->text;
   }
-  const std::string why = (best != nullptr ? std::string(kNoConnection) : "nobody answers.") + silent;
+  const std::string why =
+      (best != nullptr ? std::string(kNoConnection) : "nobody answers.") + silent;
   return json ? dumped({{"error", why}, {"peers", Json::array()}}) + "\n" : why + "\n";
 }
 

@@ -141,9 +141,9 @@ void add_shards(Columns& columns, const Overview* before, const Overview& now, c
 }  // namespace
 
 std::string server_table(const std::vector<Running>& all, const cli::Screen& screen) {
-  Columns columns(
-      {"PID", "LISTENS AT", "STATE", "UP", "PROCESSES", "SHARDS", "CONNECTIONS", "MEMORY", "ENGINE", "VERSION"},
-      3);
+  Columns columns({"PID", "LISTENS AT", "STATE", "UP", "PROCESSES", "SHARDS", "CONNECTIONS",
+                   "MEMORY", "ENGINE", "VERSION"},
+                  3);
   for (const Running& one : all) {
     const Overview& of = one.overview;
     columns.add({std::to_string(of.process), places_of(of), of.draining ? "draining" : "serving",

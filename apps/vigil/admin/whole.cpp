@@ -122,8 +122,7 @@ Task<Said> replace(Family* family) {
 }
 
 Task<Said> answer(const AdminQuestion* question, const WholeService* service) {
-  if (service->to_owner && question->path == kRestart &&
-      question->method == http::Method::post) {
+  if (service->to_owner && question->path == kRestart && question->method == http::Method::post) {
     auto replacing = replace(service->family);
     co_return co_await std::move(replacing);
   }

@@ -104,7 +104,8 @@ constexpr std::array<Option, 35> kServeOptions{{
      "among them. auto: as many as this process may use processors (affinity, cpuset, quota)",
      "", "Listening", store_shards, Keyed::program, false, true},
     {"processes", "N", "1",
-     "processes that serve, each with its own descriptors and shards. More than 1: the one that was "
+     "processes that serve, each with its own descriptors and shards. More than 1: the one that "
+     "was "
      "started keeps the listeners, starts again what dies, and answers for all",
      "", "Listening", store<&Settings::processes, within<&parse_count, 1, 256>>, Keyed::program,
      false, true},

@@ -21,7 +21,7 @@ struct Settings {
   std::string engine;  // "auto": the VIGIL_ENGINE variable, else the best that works here
   Spin spin{};
   bool sqpoll = false;
-  std::uint64_t shards = 0;  // loops; 0: as many as this process may use processors
+  std::uint64_t shards = 0;     // loops; 0: as many as this process may use processors
   std::uint64_t processes = 0;  // that serve; 1: the one that was started
   bool pin = false;
   AcceptStrategy accept = AcceptStrategy::reuseport;

@@ -1,10 +1,10 @@
 // Starting a process, giving it sockets, and words to it.
 #include "processes/child.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <csignal>
-#include <cstring>
 #include <span>
 
 #include "processes/words.hpp"
@@ -55,7 +55,8 @@ Task<Result<>> Child::give(const std::vector<Gift>* gifts, const Post* post) {
     co_return posted;
   }
   for (const Gift& gift : *gifts) {
-    check(gift.handles.size() <= Datagram::kMostHandles, "a process was given more sockets than it can take");
+    check(gift.handles.size() <= Datagram::kMostHandles,
+          "a process was given more sockets than it can take");
     const std::string named = std::string(kLent) + gift.at;
     const Result<> sent = co_await line_.send(as_bytes(named), gift.handles);
     if (!sent) {
@@ -175,13 +176,30 @@ Task<std::expected<Child::Answer, std::string>> Child::ask(std::shared_ptr<Child
 
 // ---- How one ends. ----
 
+namespace {
+
+struct SignalName {
+  int number;
+  std::string_view name;
+};
+// Those that end a process where nobody handles them, and that come.
+constexpr std::array kSignals{
+    SignalName{SIGABRT, "SIGABRT"}, SignalName{SIGALRM, "SIGALRM"}, SignalName{SIGBUS, "SIGBUS"},
+    SignalName{SIGFPE, "SIGFPE"},   SignalName{SIGHUP, "SIGHUP"},   SignalName{SIGILL, "SIGILL"},
+    SignalName{SIGINT, "SIGINT"},   SignalName{SIGKILL, "SIGKILL"}, SignalName{SIGPIPE, "SIGPIPE"},
+    SignalName{SIGQUIT, "SIGQUIT"}, SignalName{SIGSEGV, "SIGSEGV"}, SignalName{SIGSYS, "SIGSYS"},
+    SignalName{SIGTERM, "SIGTERM"}, SignalName{SIGTRAP, "SIGTRAP"}, SignalName{SIGXCPU, "SIGXCPU"},
+    SignalName{SIGXFSZ, "SIGXFSZ"}};
+
+}  // namespace
+
 std::string ending_text(const os::ExitStatus& ended) {
   if (ended.signal == 0) {
     return "ended with " + std::to_string(ended.code);
   }
-  const char* const name = ::sigabbrev_np(ended.signal);
+  const auto* const named = std::ranges::find(kSignals, ended.signal, &SignalName::number);
   return "was ended by signal " + std::to_string(ended.signal) +
-         (name != nullptr ? " (SIG" + std::string(name) + ")" : std::string()) +
+         (named != kSignals.end() ? " (" + std::string(named->name) + ")" : std::string()) +
          (ended.dumped_core ? ", and left a core" : "") +
          (ended.signal == SIGKILL ? ", as the system does where memory is used up" : "");
 }

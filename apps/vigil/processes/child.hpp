@@ -39,6 +39,7 @@ class Child {
   static Result<std::shared_ptr<Child>> start(const Origin& origin, const Post& post);
   Child(os::Process process, MessageSocket line, MessageSocket questions) noexcept
       : process_(std::move(process)), line_(std::move(line)), questions_(std::move(questions)) {}
+  ~Child();
 
   std::int32_t pid() const noexcept { return process_.pid(); }
   os::Process& process() noexcept { return process_; }
@@ -75,9 +76,6 @@ class Child {
   Semaphore asking_{1};
   std::uint64_t questions_asked_ = 0;
   bool serves_ = false;
-
- public:
-  ~Child();
 };
 
 // How it ended: "was ended by signal 9 (SIGKILL)", "ended with 1".

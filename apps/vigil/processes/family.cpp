@@ -18,7 +18,6 @@ Family::Family(const Around& around, const config::Configuration& first, std::ui
       origin_(around.origin),
       passed_(around.passed),
       supervisor_(around.supervisor),
-      status_at_(around.status_at),
       configuration_(first),
       shards_(count_shards(first, descriptors)),
       signals_(std::move(signals)) {
@@ -43,7 +42,8 @@ std::string Family::open_one(const cli::Settings& settings) {
              ". Choose another address (--listen 127.0.0.1:8080).";
     }
     if (settings.accept == AcceptStrategy::reuseport_cpu) {
-      return "vigil serve: --accept reuseport-cpu is for one process, whose processors choose: with "
+      return "vigil serve: --accept reuseport-cpu is for one process, whose processors choose: "
+             "with "
              "--processes use reuseport.";
     }
     const ListenOptions options{.shared = settings.accept != AcceptStrategy::reuseport,
@@ -112,6 +112,10 @@ Task<> Family::with_helpers(Scope& helpers, Family* self,
   if (started && self->supervisor_.listens()) {
     started = helpers.spawn(&Supervisor::speak, &self->supervisor_);
   }
+  if (started && self->supervisor_.listens()) {
+    Shards* const none = nullptr;
+    started = helpers.spawn(&Supervisor::watch, &self->supervisor_, none);
+  }
   if (started) {
     started = helpers.spawn(helper, self, context);
   }
@@ -158,25 +162,28 @@ Task<int> serve_by_processes(const Beginning* beginning) {
     complain("vigil serve: cannot take signals: " + reason(signals.error()) + ".");
     co_return 1;
   }
+  Supervisor supervisor(*handed);
+  Family family({*beginning->source, *beginning->origin, passed, supervisor}, *first,
+                beginning->descriptors, std::move(*signals));
+  if (const std::string why = family.open(); !why.empty()) {
+    complain(why);
+    co_return 1;
+  }
   auto opening = open_admin(&first->program.values, &passed, false);
   auto admin = co_await std::move(opening);
   if (!admin) {
     complain(admin.error());
     co_return 1;
   }
-  Supervisor supervisor(*handed);
-  Family family({*beginning->source, *beginning->origin, passed, supervisor, admin->status_at},
-                *first, beginning->descriptors, std::move(*signals));
+  if (admin->status_copy != kNoHandle) {  // nobody takes this one's place
+    Loop::current()->syscalls().close(std::exchange(admin->status_copy, kNoHandle));
+  }
+  family.show_status_at(admin->status_at);
   WholeService whole{.family = &family, .descriptors = beginning->descriptors};
   whole.places = std::move(*admin);
-  std::string why = family.open();
-  if (why.empty()) {
-    auto living = Family::live(&family, &show_whole, &whole);
-    co_await std::move(living);
-  } else {
-    complain(why);
-  }
-  co_return family.failed() || !why.empty() ? 1 : 0;
+  auto living = Family::live(&family, &show_whole, &whole);
+  co_await std::move(living);
+  co_return family.failed() ? 1 : 0;
 }
 
 }  // namespace vigil::app

@@ -31,13 +31,14 @@ class Family {
     const Origin& origin;
     PassedSockets& passed;
     Supervisor& supervisor;
-    std::string status_at;  // empty: nowhere
   };
   Family(const Around& around, const config::Configuration& first, std::uint64_t descriptors,
          os::Signals signals);
 
   // Binds all that the configuration names. What is in the way, as a whole sentence, or nothing.
   std::string open();
+  // To say where it is, when all serve.
+  void show_status_at(std::string at) { status_at_ = std::move(at); }
   // Serves until a signal has ended it. `helper` runs beside the processes.
   static Task<> live(Family* self, Task<> (*helper)(Family* family, void* context), void* context);
   bool failed() const noexcept { return failed_; }
@@ -109,7 +110,7 @@ class Family {
   const Origin& origin_;
   PassedSockets& passed_;
   Supervisor& supervisor_;
-  const std::string status_at_;
+  std::string status_at_;  // empty: nowhere
   config::Configuration configuration_;
   unsigned shards_;  // of each
   os::Signals signals_;

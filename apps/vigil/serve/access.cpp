@@ -12,6 +12,19 @@ namespace {
 // Lines are gathered for so long: one write takes those of many requests.
 constexpr Nanos kGather = std::chrono::milliseconds(20);
 
+// What goes into a pipe at once, or not at all (PIPE_BUF): what other processes write comes before
+// or behind it. A line that is longer may be torn.
+constexpr std::size_t kWhole = 4096;
+
+// As many whole lines as that holds; at least one.
+std::string_view few_lines(std::string_view lines) noexcept {
+  if (lines.size() <= kWhole) {
+    return lines;
+  }
+  const std::size_t last = lines.rfind('\n', kWhole - 1);
+  return lines.substr(0, (last != std::string_view::npos ? last : lines.find('\n')) + 1);
+}
+
 }  // namespace
 
 Task<Result<std::shared_ptr<LogSink>>> open_log(std::string path) {
@@ -61,7 +74,13 @@ Task<Result<>> write_lines(std::shared_ptr<LogSink> sink, std::string_view lines
   if (!turn) {
     co_return std::unexpected(turn.error());
   }
-  co_return co_await sink->stream->send(as_bytes(lines));
+  Result<> sent;
+  while (sent && !lines.empty()) {
+    const std::string_view piece = sink->crowded ? few_lines(lines) : lines;
+    sent = co_await sink->stream->send(as_bytes(piece));
+    lines.remove_prefix(piece.size());
+  }
+  co_return sent;
 }
 
 void AccessLog::use(cli::LogFormat format, std::shared_ptr<LogSink> sink) {

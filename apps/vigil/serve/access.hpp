@@ -22,7 +22,8 @@ struct LogSink {
   std::string path;  // "-" is standard output
   std::optional<fs::File> file;
   std::optional<os::PipeStream> stream;
-  Semaphore turn{1};  // of the stream: one write at a time
+  Semaphore turn{1};     // of the stream: one write at a time
+  bool crowded = false;  // other processes write to the stream, too
   Task<Result<>> (*carry)(void* context, std::string_view lines) = nullptr;
   void* context = nullptr;
 };

@@ -16,7 +16,6 @@
 namespace vigil::app {
 namespace {
 
-constexpr unsigned kMostShards = 256;
 constexpr Nanos kTellAgain = std::chrono::milliseconds(10);
 
 }  // namespace
@@ -38,20 +37,6 @@ Task<> announce(std::string lines, std::string status_at) {
 std::string listening_on(const std::string& place) { return "listening on " + place + "\n"; }
 
 void complain(const std::string& sentence) { Loop::current()->host().log(sentence); }
-
-// What was not asked for gives way where descriptors are few.
-unsigned count_shards(const config::Configuration& configuration, std::uint64_t descriptors) {
-  const cli::Settings& settings = configuration.program.values;
-  if (settings.shards != 0) {
-    return static_cast<unsigned>(settings.shards);
-  }
-  const unsigned usable = std::min(Loop::current()->host().processors().usable, kMostShards);
-  unsigned count = std::max(1U, usable / processes_of(settings));
-  while (count > 1 && !share_out(configuration, descriptors, count)) {
-    --count;
-  }
-  return count;
-}
 
 ShardsOptions Conductor::shards_options() const {
   ShardsOptions options;
@@ -313,6 +298,7 @@ Task<std::error_code> Conductor::open_log_for(Plan* plan) {
   if (!sink) {
     co_return sink.error();
   }
+  (*sink)->crowded = parent_.there();
   plan->log = (*sink)->stream ? Plan::Log::stream : Plan::Log::file;
   plan->sink = std::move(*sink);
   co_return std::error_code();

@@ -33,9 +33,6 @@ void complain(const std::string& sentence);
 Task<> announce(std::string lines, std::string status_at);
 std::string listening_on(const std::string& place);
 
-// Of each process, which may open so many descriptors: what was asked for, or what fits.
-unsigned count_shards(const config::Configuration& configuration, std::uint64_t descriptors);
-
 // Shard 0's, but for what says otherwise. The first configuration is in effect when it is made.
 class Conductor {
  public:
@@ -176,7 +173,7 @@ class Conductor {
   bool give_way_ = false;
   bool reloaded_ = false;      // what came of the last
   bool parent_waits_ = false;  // for what comes of the next
-  bool elsewhere_ = false;  // another process accepts now
+  bool elsewhere_ = false;     // another process accepts now
 };
 
 }  // namespace vigil::app

@@ -5,6 +5,7 @@
 
 #include "admin/beside.hpp"
 #include "cli/help.hpp"
+#include "vigil/loop/loop.hpp"
 
 namespace vigil::app {
 namespace {
@@ -14,11 +15,13 @@ constexpr std::uint64_t kOwnDescriptors = 40;
 // The same of a shard that is not the first: loop, log, directories being listed.
 constexpr std::uint64_t kShardDescriptors = 12;
 constexpr std::uint64_t kFewestConnections = 16;  // of each
+constexpr unsigned kMostShards = 256;
 constexpr std::size_t kSmallestLogBuffer = 64 * 1024;
 
 // What the admin loop needs. A socket that nobody asked for by name gives way where they are few.
 std::uint64_t of_admin(const cli::Settings& settings, std::uint64_t left) noexcept {
-  const bool wanted = processes_of(settings) > 1 || settings.status || (settings.admin != "off" && settings.admin != "auto");
+  const bool wanted = processes_of(settings) > 1 || settings.status ||
+                      (settings.admin != "off" && settings.admin != "auto");
   const bool fits = settings.admin == "auto" && left >= kAdminDescriptors;
   return wanted || fits ? kAdminDescriptors : 0;
 }
@@ -55,6 +58,20 @@ std::expected<Share, std::string> share_out(const config::Configuration& configu
   share.connections =
       asked != 0 ? part_of(asked, parts) : (descriptors - own) / shards - share.files;
   return share;
+}
+
+// What was not asked for gives way where descriptors are few.
+unsigned count_shards(const config::Configuration& configuration, std::uint64_t descriptors) {
+  const cli::Settings& settings = configuration.program.values;
+  if (settings.shards != 0) {
+    return static_cast<unsigned>(settings.shards);
+  }
+  const unsigned usable = std::min(Loop::current()->host().processors().usable, kMostShards);
+  unsigned count = std::max(1U, usable / processes_of(settings));
+  while (count > 1 && !share_out(configuration, descriptors, count)) {
+    --count;
+  }
+  return count;
 }
 
 http::Limits limits_of(const cli::Settings& settings, const Share& share) noexcept {

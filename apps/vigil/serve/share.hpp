@@ -27,6 +27,9 @@ unsigned processes_of(const cli::Settings& settings) noexcept;
 std::expected<Share, std::string> share_out(const config::Configuration& configuration,
                                             std::uint64_t descriptors, unsigned shards);
 
+// Of each process, which may open so many descriptors: what was asked for, or what fits.
+unsigned count_shards(const config::Configuration& configuration, std::uint64_t descriptors);
+
 http::Limits limits_of(const cli::Settings& settings, const Share& share) noexcept;
 SiteOptions options_of(const cli::Settings& site, const Share& share) noexcept;
 // Bytes of log lines that wait to be written.

@@ -111,8 +111,11 @@ Task<> Supervisor::watch(Supervisor* self, Shards* shards) {
   const Nanos pause = self->handed_.watchdog / 2;
   while (co_await sleep_for(pause)) {
     try {
-      auto asking = shards->broadcast(&turn);
-      const Result<> all = co_await std::move(asking);
+      Result<> all;
+      if (shards != nullptr) {
+        auto asking = shards->broadcast(&turn);
+        all = co_await std::move(asking);
+      }
       // One that was not sent yet is enough.
       if (all && std::ranges::find(self->words_, kAlive) == self->words_.end()) {
         self->say(std::string(kAlive));

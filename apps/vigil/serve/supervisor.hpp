@@ -36,7 +36,7 @@ class Supervisor {
   // Sends the words.
   static Task<> speak(Supervisor* self);
   // Sends a sign of life at half of the interval that was asked for, each time after every shard
-  // has taken up a message and answered it. While one does not, none is sent.
+  // has taken up a message and answered it. While one does not, none is sent. Null: there are none.
   static Task<> watch(Supervisor* self, Shards* shards);
 
  private:

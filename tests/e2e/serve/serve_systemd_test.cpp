@@ -344,5 +344,31 @@ TEST(Systemd, no_sign_of_life_for_another_process) {
   EXPECT_EQ(server.wait().status, 0);
 }
 
+// The parent is the service, and it is ready when all of them are.
+TEST(Systemd, hears_of_several_processes_by_their_parent) {
+  const Folder at;
+  at.write("a", "content");
+  const Manager manager(at.path("notify"));
+  const Socket socket;
+  Process server(
+      words_for(at, {"--listen", socket.place(), "--processes", "2", "--shards", "1"}),
+      {.environment = {manager.variable(), "WATCHDOG_USEC=200000"}, .passed = {socket.handle()}});
+  const std::string ready = manager.next();
+  EXPECT_TRUE(begins(ready, "READY=1\nSTATUS=Serving at " + socket.place() + ", 2 shards.\n"))
+      << ready;
+  EXPECT_TRUE(ready.ends_with("MAINPID=" + std::to_string(server.pid()))) << ready;
+  EXPECT_EQ(manager.next(), "WATCHDOG=1");
+  EXPECT_EQ(server.await_port(), socket.port());
+  EXPECT_EQ(Client(socket.port()).get("/a").body, "content");
+  server.signal(SIGTERM);
+  std::string word = manager.next();
+  while (word == "WATCHDOG=1") {
+    word = manager.next();
+  }
+  EXPECT_TRUE(begins(word, "STOPPING=1\n")) << word;
+  EXPECT_EQ(server.wait().status, 0);
+  const Client waits(socket.port());  // for the next to accept
+}
+
 }  // namespace
 }  // namespace vigil::e2e

@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include "admin/json.hpp"
+#include "admin/merge.hpp"
 
 namespace {
 
@@ -113,7 +114,11 @@ TEST(Metrics, are_all_on_their_page) {
     EXPECT_EQ(rows[std::string(family.name)], kind) << family.name;
     EXPECT_FALSE(family.help.empty()) << family.name;
   }
-  EXPECT_EQ(rows.size(), metric_families().size()) << "the page has a family that is not there";
+  for (const ParentFamily& family : parent_families()) {
+    EXPECT_EQ(rows[std::string(family.name)], family.counts ? "counter" : "gauge") << family.name;
+  }
+  EXPECT_EQ(rows.size(), metric_families().size() + parent_families().size())
+      << "the page has a family that is not there";
 }
 
 TEST(StatusJson, comes_back_as_what_a_screen_shows) {

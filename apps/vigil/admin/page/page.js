@@ -138,12 +138,13 @@ function show(now) {
     byId(name).textContent = short(value);
     plot("plot-" + name, history[name]);
   }
-  rows("shards", now.shards.map((shard, i) => {
-    const then = before?.shards[i];
+  rows("shards", now.shards.map((shard) => {
+    const then = before?.shards.find((s) => s.shard === shard.shard && s.process === shard.process);
     const grew = (of) => then ? of(shard) - of(then) : 0;
     const turns = grew((s) => s.loop.turns);
     const events = grew((s) => s.loop.events);
-    return [shard.shard, short(passed > 0 ? grew((s) => s.http.requests) / passed : 0), shard.http.connections, shard.http.active,
+    const name = shard.process === undefined ? shard.shard : "process " + shard.process + ", " + shard.shard;
+    return [name, short(passed > 0 ? grew((s) => s.http.requests) / passed : 0), shard.http.connections, shard.http.active,
       short(passed > 0 ? turns / passed : 0), short(turns > 0 ? events / turns : 0),
       turns > 0 && shard.loop.registered > 0 ? (100 * events / turns / shard.loop.registered).toFixed(1) + " %" : "-",
       within(shard.loop.turn_times), shard.loop.timers, shard.loop.frames,
