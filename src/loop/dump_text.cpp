@@ -20,8 +20,8 @@ std::size_t find(const Index& in, const void* which) {
 
 class Reader {
  public:
-  Reader(const DumpRoom& room, Instant now, const HandleName& name_of)
-      : room_(room), now_(now), name_of_(name_of) {
+  Reader(const DumpRoom& room, Instant now, const HandleName& name_of, const TagName& name_of_tag)
+      : room_(room), now_(now), name_of_(name_of), name_of_tag_(name_of_tag) {
     dump_.left_out = room.left_out();
   }
 
@@ -92,6 +92,9 @@ class Reader {
     if (name_of_ && task.handle != kNoHandle) {
       task.on = name_of_(task.handle, task.code);
     }
+    if (name_of_tag_ && task.tag != 0) {
+      task.work = name_of_tag_(task.tag);
+    }
   }
 
   void find_deadlines() {
@@ -110,6 +113,7 @@ class Reader {
   const DumpRoom& room_;
   const Instant now_;
   const HandleName& name_of_;
+  const TagName& name_of_tag_;
   Dump dump_;
   Index scopes_;
   Index tasks_;
@@ -226,8 +230,13 @@ class Tree {
 
 }  // namespace
 
-Dump read_dump(const DumpRoom& room, Instant now, const HandleName& name_of) {
-  return Reader(room, now, name_of).read();
+Dump read_dump(const DumpRoom& room, Instant now, const HandleName& name_of,
+               const TagName& name_of_tag) {
+  return Reader(room, now, name_of, name_of_tag).read();
+}
+
+std::string work_text(std::uint32_t tag, const std::string& work) {
+  return tag == 0 || !work.empty() ? work : "tag " + std::to_string(tag);
 }
 
 std::string span_text(Nanos span) {
@@ -271,8 +280,8 @@ std::string text_of(const Dump::Task& task) {
   if (task.deadline_in) {
     text += ", deadline in " + span_text(*task.deadline_in);
   }
-  if (task.tag != 0) {
-    text += ", tag " + std::to_string(task.tag);
+  if (const std::string work = work_text(task.tag, task.work); !work.empty()) {
+    text += ", " + work;
   }
   if (task.cancelled) {
     text += ", cancelled";

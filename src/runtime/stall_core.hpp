@@ -41,7 +41,7 @@ class StallWatcher::Core final : public ThreadWatchBody, public HandMover {
     return {};
   }
 
-  Result<std::unique_ptr<Watch>> watch(std::string name);
+  Result<std::unique_ptr<Watch>> watch(std::string name, TagName tags);
   std::vector<LoopDump> dump(Nanos at_most);
   std::vector<StallFigures> figures() const;
 
@@ -81,8 +81,12 @@ class StallWatcher::Core final : public ThreadWatchBody, public HandMover {
 // One loop. Its fields are the watcher's, under its lock, but for what tell() fills.
 class StallWatcher::Core::Watched final : public StallWatcher::Watch, public Interrupted {
  public:
-  Watched(Core& by, Loop& which, std::string called, DumpRoom memory)
-      : core(by), loop(which), name(std::move(called)), room(std::move(memory)) {
+  Watched(Core& by, Loop& which, std::string called, TagName names, DumpRoom memory)
+      : core(by),
+        loop(which),
+        name(std::move(called)),
+        tags(std::move(names)),
+        room(std::move(memory)) {
     figures.loop = name;
   }
   ~Watched() override {
@@ -116,6 +120,7 @@ class StallWatcher::Core::Watched final : public StallWatcher::Watch, public Int
   Core& core;
   Loop& loop;
   const std::string name;
+  const TagName tags;
   std::unique_ptr<WatchedThread> thread;
   StallFigures figures;
   StallSeen seen;

@@ -120,6 +120,10 @@ void StallWatcher::Core::ask(Watched& watched) {
     seen.awaits.push_back(record.where);
     seen.tag = record.tag != 0 ? record.tag : seen.tag;
   }
+  // Now, while the work is under way: its name may be no more to be had when the stall is over.
+  if (seen.tag != 0 && watched.tags) {
+    seen.work = watched.tags(seen.tag);
+  }
   seen.stack.assign(watched.stack.begin(),
                     watched.stack.begin() + static_cast<std::ptrdiff_t>(watched.stack_size));
 }
@@ -158,6 +162,7 @@ void StallWatcher::Core::tell(Watched& watched, Instant now) {
   }
   report.awaits = seen.awaits;
   report.tag = seen.tag;
+  report.work = seen.work;
   if (report.cause == StallCause::computing || report.cause == StallCause::blocked) {
     add_stack(report, seen.stack);
   }

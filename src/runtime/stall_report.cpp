@@ -60,8 +60,8 @@ std::string why(const StallReport& report) {
 std::string task_line(const StallReport& report) {
   const std::string places = places_text(report.awaits);
   std::string text = "  task: " + (places.empty() ? "it has not awaited yet" : places);
-  if (report.tag != 0) {
-    text += ", tag " + std::to_string(report.tag);
+  if (const std::string work = work_text(report.tag, report.work); !work.empty()) {
+    text += ", " + work;
   }
   return text;
 }

@@ -44,6 +44,7 @@ struct StallSeen {
   std::vector<std::uintptr_t> stack;
   std::vector<std::source_location> awaits;
   std::uint32_t tag = 0;
+  std::string work;
 };
 
 }  // namespace vigil

@@ -27,14 +27,16 @@ std::string socket_name(Syscalls& calls, NativeHandle handle, Opcode code) {
 
 }  // namespace
 
-Result<std::unique_ptr<StallWatcher::Watch>> StallWatcher::Core::watch(std::string name) try {
+Result<std::unique_ptr<StallWatcher::Watch>> StallWatcher::Core::watch(std::string name,
+                                                                       TagName tags) try {
   Loop* loop = Loop::current();
   check(loop != nullptr, "StallWatcher::watch was called on a thread without a loop");
   auto room = DumpRoom::make(options_.dump_records);
   if (!room) {
     return std::unexpected(room.error());
   }
-  auto made = std::make_unique<Watched>(*this, *loop, std::move(name), std::move(*room));
+  auto made =
+      std::make_unique<Watched>(*this, *loop, std::move(name), std::move(tags), std::move(*room));
   const std::scoped_lock lock(mutex_);
   watched_.reserve(watched_.size() + 1);
   auto thread = thread_->enlist(*made);
@@ -74,9 +76,10 @@ std::vector<LoopDump> StallWatcher::Core::dump(Nanos at_most) {
     if (one.in_turn && watched->seen.stuck && pulse == watched->seen.pulse) {
       one.stuck_for = now - watched->seen.first;
     }
-    one.dump = read_dump(watched->room, now, [&calls](NativeHandle handle, Opcode code) {
-      return socket_name(calls, handle, code);
-    });
+    one.dump = read_dump(
+        watched->room, now,
+        [&calls](NativeHandle handle, Opcode code) { return socket_name(calls, handle, code); },
+        watched->tags);
   }
   return dumps;
 }
@@ -103,8 +106,8 @@ Result<std::unique_ptr<StallWatcher>> StallWatcher::start(Host& host, StallOptio
   return error(std::errc::not_enough_memory);
 }
 
-Result<std::unique_ptr<StallWatcher::Watch>> StallWatcher::watch(std::string name) {
-  return core_->watch(std::move(name));
+Result<std::unique_ptr<StallWatcher::Watch>> StallWatcher::watch(std::string name, TagName tags) {
+  return core_->watch(std::move(name), std::move(tags));
 }
 
 std::vector<LoopDump> StallWatcher::dump(Nanos at_most) { return core_->dump(at_most); }

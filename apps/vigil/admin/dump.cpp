@@ -42,6 +42,7 @@ Json object(const Dump::Task& task) {
           {"waits_for", waits ? Json(vigil::name_of(task.code)) : Json()},
           {"descriptor", task.handle == kNoHandle ? Json() : Json(task.handle)},
           {"peer", task.on.empty() ? Json() : Json(task.on)},
+          {"work", task.work.empty() ? Json() : Json(task.work)},
           {"cancelled", task.cancelled},
           {"waits_seconds", seconds(task.waits_since)},
           {"goes_on_in_seconds", seconds(task.goes_on_in)},

@@ -9,6 +9,7 @@
 
 #include "serve/lines.hpp"
 #include "vigil/coro/offload.hpp"
+#include "vigil/coro/this_task.hpp"
 
 namespace vigil::app {
 namespace {
@@ -215,6 +216,7 @@ Task<> answer_at_length(http::Exchange& exchange, Service& service, std::uint64_
 Task<> answer(http::Exchange& exchange, Service& service) {
   const std::uint64_t number = service.ids.take();
   exchange.context = context_of(number);
+  co_await this_task::set_tag(site::RequestIds::tag_of(number));
   site::Ask& ask = service.ask;
   site::read_ask(exchange.request(), ask, service.joined);
   Hosted* hosted = service.hosts->find(exchange.request()).get();

@@ -1,6 +1,7 @@
 // From a request to its answer: what the HTTP server runs for each.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -14,8 +15,9 @@ namespace vigil::app {
 
 // What all requests of a loop share.
 struct Service {
-  Service(std::size_t log_buffer, site::RequestIds requests, site::RequestIds parts)
-      : log(log_buffer), ids(requests), boundaries(parts) {}
+  using Words = std::array<std::uint64_t, 2>;  // from entropy
+  Service(std::size_t log_buffer, const Words& requests, const Words& parts)
+      : log(log_buffer), ids(requests[0], requests[1]), boundaries(parts[0], parts[1]) {}
 
   std::shared_ptr<const Hosts> hosts;
   AccessLog log;

@@ -2,7 +2,6 @@
 #include "serve/worker.hpp"
 
 #include <algorithm>
-#include <array>
 
 #include "cli/help.hpp"
 #include "serve/conductor.hpp"
@@ -14,10 +13,10 @@ namespace {
 
 constexpr Nanos kServeAgain = std::chrono::milliseconds(100);
 
-site::RequestIds fresh_ids() noexcept {
-  std::array<std::uint64_t, 2> words{};
+Service::Words fresh_words() noexcept {
+  Service::Words words{};
   Loop::current()->host().entropy(std::as_writable_bytes(std::span(words)));
-  return {words[0], words[1]};
+  return words;
 }
 
 }  // namespace
@@ -25,12 +24,18 @@ site::RequestIds fresh_ids() noexcept {
 Worker::Worker(Conductor& conductor)
     : conductor_(conductor),
       shard_(conductor.shards().here()),
-      service_(log_buffer_of(conductor.settings(), conductor.shards().size()), fresh_ids(),
-               fresh_ids()),
+      service_(log_buffer_of(conductor.settings(), conductor.shards().size()), fresh_words(),
+               fresh_words()),
       server_(http::Handler(&answer, service_), options(conductor)) {
   if (StallWatcher* watcher = conductor.panel().watcher()) {
     // Where there is no memory for it this shard is not looked at, and all else goes on.
-    watch_ = watcher->watch("vigil/" + std::to_string(shard_)).value_or(nullptr);
+    watch_ = watcher
+                 ->watch("vigil/" + std::to_string(shard_),
+                         [&ids = service_.ids](std::uint32_t tag) {
+                           const site::RequestId id = ids.name(ids.number_of(tag));
+                           return "request " + std::string(id.text());
+                         })
+                 .value_or(nullptr);
   }
   conductor.panel().show(shard_, {Loop::current(), &server_, &service_.log.dropped()});
 }

@@ -109,6 +109,7 @@ struct Dump {
     NativeHandle handle = kNoHandle;  // it waits for this descriptor
     std::string on;                   // which is called so, if anybody knows
     std::uint32_t tag = 0;
+    std::string work;                  // what the tag stands for, if anybody knows
     std::optional<Nanos> waits_since;  // how long ago it ran last, if the loop is watched
     std::optional<Nanos> goes_on_in;   // a sleep
     std::optional<Nanos> deadline_in;  // the earliest around it
@@ -129,11 +130,17 @@ struct Dump {
 // what is waited for. It may be another one's by then: descriptors are used again.
 using HandleName = std::function<std::string(NativeHandle handle, Opcode code)>;
 
+// What a tag (this_task::set_tag) stands for, for who reads a dump or a report: "request 4711";
+// empty: nobody knows. Never asked for the tag 0. Called on the thread that reads.
+using TagName = std::function<std::string(std::uint32_t tag)>;
+
 // `now` of the monotonic clock, `hand` of the loop's: at once, or the spans are too long by what
 // passed since.
-Dump read_dump(const DumpRoom& room, Instant now, const HandleName& name_of = {});
+Dump read_dump(const DumpRoom& room, Instant now, const HandleName& name_of = {},
+               const TagName& name_of_tag = {});
 
-// "chat.cpp:20 > session.cpp:7 waits for receive on 127.0.0.1:4000, for 3.2 s, deadline in 27 s".
+// "chat.cpp:20 > session.cpp:7 waits for receive on 127.0.0.1:4000, for 3.2 s, deadline in 27 s,
+// request 4711". A tag that nobody has a name for is "tag 4711".
 // Places in vigil's own headers are left out.
 std::string text_of(const Dump::Task& task);
 // The tree, a line for each task, each line with its newline, indented by `margin` and more. Beyond
@@ -141,6 +148,8 @@ std::string text_of(const Dump::Task& task);
 std::string text_of(const Dump& dump, std::size_t margin = 0, std::size_t most = ~std::size_t{0});
 // "chat.cpp:20 > session.cpp:7", without what is vigil's own.
 std::string places_text(std::span<const std::source_location> places);
+// What a task with this tag and this name of it works at: the name, else "tag 4711"; empty for 0.
+std::string work_text(std::uint32_t tag, const std::string& work);
 // "3.2 s".
 std::string span_text(Nanos span);
 

@@ -61,6 +61,7 @@ struct StallReport {
   std::vector<CodePlace> stack;              // the innermost first
   std::vector<std::source_location> awaits;  // the task's, the outermost first; see Dump::Task
   std::uint32_t tag = 0;                     // see this_task::set_tag
+  std::string work;                          // what it stands for, if the watch has names for tags
   std::uint64_t times = 0;
 };
 
@@ -123,10 +124,11 @@ class StallWatcher {
    public:
     virtual ~Watch() = default;
   };
-  // On the loop's thread; `name` is what reports call it ("vigil/0"). The signal is not blocked
-  // there while it is watched. Errors: not_enough_memory, device_or_resource_busy (it is watched
-  // already).
-  Result<std::unique_ptr<Watch>> watch(std::string name);
+  // On the loop's thread; `name` is what reports call it ("vigil/0"), and `tags` what they call the
+  // work of its tasks: it is called on the watcher's thread and on those of dump(), by one at a
+  // time, while the watch lives. The signal is not blocked on the loop's thread while it is
+  // watched. Errors: not_enough_memory, device_or_resource_busy (it is watched already).
+  Result<std::unique_ptr<Watch>> watch(std::string name, TagName tags = {});
 
   // What all tasks of every watched loop wait for, in the order of watch(), whether they turn or
   // are stuck. Blocks, at most for `at_most` a loop: from a task, call it by offload(). Any thread.

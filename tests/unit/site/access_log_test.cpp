@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <random>
 #include <set>
+#include <vector>
 
 #include "site/request_id.hpp"
 #include "site/text.hpp"
@@ -206,6 +207,31 @@ TEST(RequestId, is_32_digits_of_which_half_are_the_process) {
     ASSERT_EQ(id.text().substr(0, 16), "0123456789abcdef");
     ASSERT_EQ(id.text().find_first_not_of("0123456789abcdef"), std::string_view::npos);
     ASSERT_TRUE(seen.emplace(id.text()).second);
+  }
+}
+
+TEST(RequestId, is_found_by_the_tag_of_its_number) {
+  // The low half and the whole go around somewhere.
+  for (const std::uint64_t start : {0ULL, 42ULL, 0xffffffffULL, ~0ULL, 0xfffffffe00000000ULL}) {
+    RequestIds ids(1, start);
+    std::vector<std::uint64_t> taken;
+    for (int i = 0; i < 10'000; ++i) {
+      taken.push_back(ids.take());
+      ASSERT_EQ(ids.number_of(RequestIds::tag_of(taken.back())), taken.back());
+    }
+    for (const std::uint64_t number : taken) {
+      ASSERT_EQ(ids.number_of(RequestIds::tag_of(number)), number);
+    }
+  }
+}
+
+TEST(RequestId, has_no_tag_of_zero) {
+  const std::uint64_t step = RequestIds(1, 0).take();
+  for (const std::uint64_t start : {0 - step, (std::uint64_t{7} << 32U) - step}) {
+    RequestIds ids(1, start);  // the next number would have one
+    const std::uint64_t number = ids.take();
+    EXPECT_NE(RequestIds::tag_of(number), 0U);
+    EXPECT_EQ(ids.number_of(RequestIds::tag_of(number)), number);
   }
 }
 

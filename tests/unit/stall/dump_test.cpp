@@ -119,6 +119,37 @@ TEST_P(Dumps, ShowTheTaskThatRunsAndWhatItStarted) {
   });
 }
 
+TEST_P(Dumps, NameTheWorkOfTasks) {
+  run([]() -> Task<> {
+    auto all = scoped([](Scope& scope) -> Task<> {
+      ManualResetEvent event;
+      EXPECT_TRUE(scope.spawn(&wait_for, &event));
+      EXPECT_TRUE(scope.spawn(
+          [](ManualResetEvent* until) -> Task<> {
+            co_await this_task::set_tag(4711);
+            auto waiting = wait_for(until);  // which has no tag of its own
+            co_await std::move(waiting);
+          },
+          &event));
+      auto room = DumpRoom::make(100);
+      CO_ASSERT_OK(room);
+      take_dump(*Loop::current(), *room);
+      const Instant now = Loop::current()->engine().now();
+      const Dump plain = read_dump(*room, now);
+      EXPECT_THAT(text_of(plain), HasSubstr(", tag 4711\n"));
+      std::vector<std::uint32_t> asked;
+      const Dump named = read_dump(*room, now, {}, [&asked](std::uint32_t tag) {
+        asked.push_back(tag);
+        return "request " + std::to_string(tag + 1);
+      });
+      EXPECT_THAT(text_of(named), HasSubstr(", request 4712\n"));
+      EXPECT_EQ(asked, std::vector<std::uint32_t>{4711}) << "who has none is not asked for";
+      event.set();
+    });
+    co_await std::move(all);
+  });
+}
+
 TEST_P(Dumps, CountWhatFoundNoRoom) {
   run([]() -> Task<> {
     auto all = scoped([](Scope& scope) -> Task<> {

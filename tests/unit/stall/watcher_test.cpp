@@ -99,7 +99,8 @@ template <TaskBody F>
 Task<> watched(F body, Heard* heard, StallOptions options) {
   auto watcher = StallWatcher::start(Loop::current()->host(), std::move(options));
   CO_ASSERT_OK(watcher);
-  auto watch = (*watcher)->watch("vigil/0");
+  auto watch = (*watcher)->watch(
+      "vigil/0", [](std::uint32_t tag) { return "request " + std::to_string(tag); });
   CO_ASSERT_OK(watch);
   auto task = body(watcher->get(), heard);
   co_await std::move(task);
@@ -133,6 +134,7 @@ TEST_P(Watcher, NamesTheLineThatKeepsTheProcessor) {
           EXPECT_THAT(places_text(report.awaits),
                       EndsWith("watcher_test.cpp:" + std::to_string(kAwaited)));
           EXPECT_EQ(report.tag, 17u);
+          EXPECT_THAT(text_of(report), testing::Contains(EndsWith(", request 17")));
           EXPECT_TRUE(report.goes_on);
           EXPECT_GE(report.wall, 1s) << "it was told before its time";
           auto ended = said->first(StallCause::computing, StallReport::Kind::is_over);
