@@ -154,6 +154,21 @@ def _watched(entry, many, numbers):
     return run
 
 
+def shards_table(context):
+    """What a second shard adds to a request: by what can be counted."""
+    work = {"protocol": "http", "path": "/1k.bin", "body": os.path.join(context.www, "1k.bin")}
+    table, jobs = counted_table(context, "shards-counts", "Two shards beside one, file of 1 KiB, "
+                                "64 connections", who.SHARDS, memory=False, **work)
+    table["columns"].append(("growth", "instr. growth", 3))
+    one, two = table["rows"]
+
+    def growth(_, row):
+        if "instructions" in one and "instructions" in two:
+            row["growth"] = two["instructions"] / one["instructions"]
+
+    return table, [*jobs, Job(table, two, "growth", growth)]
+
+
 def timers_table():
     table = {"id": "timers", "columns": [("name", "timers", None), ("instructions", "user instr.", 1),
                                          ("ratio", "to the wheel", 2)],
@@ -215,6 +230,7 @@ def run(context):
                                          pipeline=16, lengths=deep),
         "watched": lambda: watched_table(context),
         "timers": timers_table,
+        "shards-counts": lambda: shards_table(context),
     }
     tables, jobs = [], []  # a table is filled by its jobs
     for name, make in kinds.items():

@@ -37,6 +37,8 @@ LIMITS = [
     Limit("watched", "vigil Poller", "calls_growth", 1.05),
     # Re-arming one of 100,000 timers, against a bare wheel.
     Limit("timers", "vigil", "ratio", 1.2),
+    # Two shards against one, by user instructions a request.
+    Limit("shards-counts", "vigil serve, 2 shards", "growth", 1.05),
     # The ring.
     Limit("uring-counts", "vigil coroutines, uring", "calls", 0.12),
     Limit("uring-counts", "vigil coroutines, uring", "over_raw", 120),
