@@ -202,7 +202,7 @@ def _enough(connections, processes, force):
 
 def run(context):
     connections = context.connections or (2000 if context.smoke else 10000)
-    processes = context.processes or -(-connections // connections_each())
+    processes = context.processes or max(2 if context.smoke else 1, -(-connections // connections_each()))
     _enough(connections, processes, context.force)
     rows, steps = _measure(context, connections, processes)
     where = f"{connections:,} connections, {processes} process{'es' if processes > 1 else ''}"
