@@ -30,7 +30,7 @@ unsigned idle_seen(const http::Server& server, NativeHandle beside) {
   unsigned seen = 0;
   for (NativeHandle handle = beside - 100; handle != beside + 100; ++handle) {
     if (const auto view = server.look_at(handle)) {
-      seen += view->stage == http::ConnectionView::Stage::idle ? 1 : 1000;
+      seen += view->stage == http::ConnectionView::Stage::idle ? 1u : 1000u;
     }
   }
   return seen;
