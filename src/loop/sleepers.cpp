@@ -39,13 +39,11 @@ void Sleepers::clear() noexcept {
   while (oldest_ != nullptr) {
     Descriptor& stream = *oldest_;
     leave(stream);
+    uncount();
     loop.detach(stream);
   }
   while (woken_ != nullptr) {
-    Descriptor& stream = *woken_;
-    woken_ = reinterpret_cast<Descriptor*>(std::exchange(stream.writer, nullptr));
-    stream.ready &= ~kWoken;
-    loop.detach(stream);
+    loop.detach(next_woken());
   }
   if (timer_.armed()) {
     loop.timers().stop(timer_);
@@ -109,6 +107,9 @@ void Sleepers::leave(Descriptor& stream) noexcept {
   stream.reader = nullptr;
   stream.early_first = stream.early_last = nullptr;
   stream.ready &= ~(kAsleep | kReading);
+}
+
+void Sleepers::uncount() noexcept {
   --size_;
   --asleep_;
 }
@@ -125,12 +126,17 @@ Op& Sleepers::wake(Descriptor& stream) noexcept {
 
 void Sleepers::run(Op& op) { static_cast<Sleepers&>(op).begin_all(); }
 
+Descriptor& Sleepers::next_woken() noexcept {
+  Descriptor& stream = *woken_;
+  woken_ = reinterpret_cast<Descriptor*>(std::exchange(stream.writer, nullptr));
+  stream.ready &= ~kWoken;
+  uncount();
+  return stream;
+}
+
 void Sleepers::begin_all() noexcept {
   while (woken_ != nullptr) {
-    Descriptor& stream = *woken_;
-    woken_ = reinterpret_cast<Descriptor*>(std::exchange(stream.writer, nullptr));
-    stream.ready &= ~kWoken;
-    owner_.begin(stream);
+    owner_.begin(next_woken());
   }
 }
 
@@ -184,6 +190,7 @@ void Sleepers::expire(Timer& timer) noexcept {
        ++closed) {
     Descriptor& stream = *self.oldest_;
     self.leave(stream);
+    self.uncount();
     loop.detach(stream);
     self.owner_.expired();
   }
@@ -204,6 +211,7 @@ bool Sleepers::close_idle(Instant idle_since, std::size_t most) noexcept {
 void Sleepers::close_or_wake(Descriptor& stream) noexcept {
   Loop& loop = *Loop::current();
   leave(stream);
+  uncount();
   std::byte* early = nullptr;
   const std::int32_t got = loop.engine().receive_at_hand(stream, early);
   if (got <= 0 && got != -ENOBUFS) {

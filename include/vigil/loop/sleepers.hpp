@@ -55,7 +55,8 @@ class Sleepers final : public Node {
   // From now on, for those that sleep, too.
   void set_limit(Nanos limit) noexcept;
 
-  std::size_t size() const noexcept { return size_; }  // how many sleep
+  // How many sleep, or woke and have not begun yet: an engine may have to tell of that later.
+  std::size_t size() const noexcept { return size_; }
   // Whether the one with this handle sleeps here. It looks at all.
   bool holds(NativeHandle handle) const noexcept;
 
@@ -89,6 +90,8 @@ class Sleepers final : public Node {
   void begin_all() noexcept;
   void append(Descriptor& stream, Instant idle_since) noexcept;
   void leave(Descriptor& stream) noexcept;
+  void uncount() noexcept;
+  Descriptor& next_woken() noexcept;
   void close_or_wake(Descriptor& stream) noexcept;
   void watch() noexcept;
 

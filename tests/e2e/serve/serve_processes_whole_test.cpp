@@ -114,12 +114,24 @@ TEST_F(ServeProcesses, answer_as_one) {
   EXPECT_THAT(none.err, HasSubstr("no connection with that peer is open."));
 }
 
+// Whether every thread of a process is stopped: the signal takes its time.
+bool stands_still(int pid) {
+  const std::filesystem::directory_iterator threads("/proc/" + std::to_string(pid) + "/task");
+  return std::ranges::all_of(threads, [](const std::filesystem::directory_entry& thread) {
+    std::ifstream file(thread.path() / "stat");
+    std::string words;
+    std::getline(file, words);
+    return words.find(") T ") != std::string::npos;
+  });
+}
+
 // Hazard: one that hangs takes the sight of the others with it.
 TEST_F(ServeProcesses, one_that_hangs_is_named_and_holds_nobody_up) {
   Process server(words({"--shards", "1"}));
   static_cast<void>(server.await_port());
   const std::vector<int> all = pids();
   ::kill(all[1], SIGSTOP);
+  EXPECT_TRUE(eventually([&] { return stands_still(all[1]); }));
   EXPECT_EQ(ask("/healthz"), "alive\n");
   const json said = status();
   EXPECT_EQ(said.at("processes")[0].at("serves"), true);
