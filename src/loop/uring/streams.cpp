@@ -256,12 +256,15 @@ void UringEngine::drop_early(Descriptor& descriptor) noexcept {
 // ---- Without a buffer on offer: bytes stay in the socket, and readers wait in order ----
 
 Op* UringEngine::without_buffer(Descriptor& descriptor) noexcept {
-  offer_.grow();
+  const bool asleep = (descriptor.ready & kAsleep) != 0;
+  if (!asleep) {  // who sleeps asks again once it is awake, and then more are wanted
+    offer_.grow();
+  }
   Op* op = descriptor.reader;
   if (op == nullptr || (descriptor.told & uring::kArmed) != 0) {
     return nullptr;
   }
-  if ((descriptor.ready & kAsleep) != 0) {
+  if (asleep) {
     return &Sleepers::of(descriptor).wake(descriptor);  // it waits for a buffer in its turn
   }
   if (op->code == Opcode::receive) {
