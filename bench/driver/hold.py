@@ -15,6 +15,7 @@ from progress import Counted
 from servers import Failed, NotRun, Server
 
 AT_ONCE = 1000
+FIRST = 256  # connections of each process that are not counted
 TARGET = "/1k.bin"
 COLUMNS = [("name", "connections", None), ("held", "held", 0), ("user_bytes", "user bytes", 0),
            ("kernel_bytes", "kernel bytes", 0), ("slab_bytes", "of it slab", 0),
@@ -40,12 +41,14 @@ class Workers(Server):
     def start(self, **rest):
         return super().start(small_pages=True, **rest)
 
-    def warm(self, context):
-        """What a process takes once, whoever comes, is not counted to the connections."""
-        with Holders(context, self.port, 32 * len(self._serving()), connections_each(), TARGET) as some:
+    def warm(self, context, connections):
+        """What a process takes once, whoever comes, is not counted to the connections: some come first, and go. How many."""
+        first = min(FIRST * len(self._serving()), connections // 4)
+        with Holders(context, self.port, max(first, 1), connections_each(), TARGET) as some:
             some.open()
             some.each()
         self.idle = _settled(lambda: [_descriptors(pid) for pid in self._serving()])
+        return first
 
     def await_ready(self, until):
         super().await_ready(until)
@@ -108,9 +111,10 @@ class Memory:
         self.kernel = _buffered() + sum(now[name] for name in (
             "Slab", "VmallocUsed", "KernelStack", "PageTables", "Percpu"))
 
-    def each(self, before, connections):
-        return {f"{name}_bytes": (getattr(self, name) - getattr(before, name)) / connections
-                for name in ("user", "kernel", "slab")}
+    def each(self, before, connections, first):
+        """For one. What the `first` have left to the processes is used again; the kernel takes its own back."""
+        return {f"{name}_bytes": (getattr(self, name) - getattr(before, name)) / (connections - again)
+                for name, again in (("user", first), ("kernel", 0), ("slab", 0))}
 
 
 def _settled(read):
@@ -145,9 +149,12 @@ def _held(server, holders, connections):
     return standing
 
 
-def _ask(holders, name, connections, server, before):
-    """The memory of all, then a request on random ones at once."""
-    row = {"name": name, "held": _held(server, holders, connections), **Memory(server).each(before, connections)}
+def _ask(holders, name, connections, first, server, before):
+    """The memory of all, then a request on random ones at once. A process takes whole pages: one of each may be more than
+    its connections need."""
+    row = {"name": name, "held": _held(server, holders, connections),
+           **Memory(server).each(before, connections, first),
+           "user_bytes_within": os.sysconf("SC_PAGE_SIZE") * len(server.pids()) / (connections - first)}
     wanted = min(AT_ONCE, connections)
     numbers, first = [0] * len(holders.shares), 0
     chosen = sorted(random.sample(range(connections), wanted))
@@ -169,20 +176,20 @@ def _timed(name, connections, work):
 
 def _measure(context, connections, processes):
     with Workers(context, processes).start() as server:
-        server.warm(context)
+        first = server.warm(context, connections)
         before, dropped = Memory(server), _dropped()
         with Holders(context, server.port, connections, connections_each(), TARGET) as holders:
             progress = Counted("hold, opened", connections)
             opening = _timed("opened", connections, lambda: holders.open(progress))
             progress.end()
-            rows = [_ask(holders, "never asked", connections, server, before)]
+            rows = [_ask(holders, "never asked", connections, first, server, before)]
             shares = server.connections()
             opening.update(dropped=_dropped() - dropped, processes=processes,
                            skew=max(shares) / min(shares) if min(shares) else "one has all")
             progress = Counted("hold, asked", connections)
             asking = _timed("asked once", connections, lambda: holders.each(progress))
             progress.end()
-            rows.append(_ask(holders, "asked once", connections, server, before))
+            rows.append(_ask(holders, "asked once", connections, first, server, before))
             _held(server, holders, connections)
             print("hold: all stand; they are closed", file=sys.stderr)
     return rows, [opening, asking]

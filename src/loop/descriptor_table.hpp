@@ -1,5 +1,6 @@
 // DescriptorTable: descriptors at addresses that never move, found by index, reused last in first
-// out. Where each was made stands behind them all, out of the way of what is busy.
+// out. Where each was made is a number in it: programs make handles at few places, which stand
+// behind them all.
 #pragma once
 
 #include <sys/mman.h>
@@ -7,7 +8,9 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <source_location>
+#include <type_traits>
 
 #include "vigil/loop/descriptor.hpp"
 #include "vigil/loop/loop.hpp"
@@ -46,7 +49,7 @@ class DescriptorTable {
     fresh.index = index;
     const Loop* loop = Loop::current();
     fresh.home = loop != nullptr ? loop->home() : 0;
-    places()[index] = where;
+    fresh.place = number_of(where);
     count(live() + 1);
     return &fresh;
   }
@@ -66,20 +69,44 @@ class DescriptorTable {
   // Any thread.
   std::size_t live() const noexcept { return live_.load(std::memory_order_relaxed); }
 
-  // Where `of`, which is in some table, was made.
+  // Where `of`, which is in some table, was made. Line 0: as one of more than kPlaces places.
   static std::source_location place_of(const Descriptor& of) noexcept {
     const Descriptor* base = &of - of.index;
-    return reinterpret_cast<const std::source_location*>(base + kRoom)[of.index];
+    return reinterpret_cast<const std::source_location*>(base + kRoom)[of.place];
   }
+
+  // So many places are told apart, so that looking for one among them stays short.
+  static constexpr std::uint16_t kPlaces = 4095;
 
  private:
   static constexpr std::size_t kRoom = std::size_t{1}
                                        << 20;  // address space only; touched on demand
-  static constexpr std::size_t kBytes = kRoom * (sizeof(Descriptor) + sizeof(std::source_location));
+  static constexpr std::size_t kBytes =
+      kRoom * sizeof(Descriptor) + (kPlaces + std::size_t{1}) * sizeof(std::source_location);
   static constexpr std::uint32_t kNone = ~std::uint32_t{0};
 
-  std::source_location* places() noexcept {
-    return reinterpret_cast<std::source_location*>(base_ + kRoom);
+  // One is a pointer to what the compiler knows of the place. 0, which is nowhere: they are full.
+  std::uint16_t number_of(const std::source_location& where) noexcept {
+    static_assert(std::has_unique_object_representations_v<std::source_location>);
+    auto* places = reinterpret_cast<std::source_location*>(base_ + kRoom);
+    const auto is = [&](std::uint16_t number) {
+      return std::memcmp(&places[number], &where, sizeof where) == 0;
+    };
+    if (is(last_place_)) [[likely]] {
+      return last_place_;
+    }
+    std::uint16_t number = 1;
+    while (number <= places_ && !is(number)) {
+      ++number;
+    }
+    if (number > kPlaces) {
+      return 0;
+    }
+    if (number > places_) {
+      places[number] = where;
+      places_ = number;
+    }
+    return last_place_ = number;
   }
   // One writes, others may look.
   void count(std::size_t live) noexcept { live_.store(live, std::memory_order_relaxed); }
@@ -88,6 +115,8 @@ class DescriptorTable {
   std::size_t made_ = 0;
   std::atomic<std::size_t> live_{0};
   std::uint32_t free_ = kNone;
+  std::uint16_t places_ = 0;      // numbers that are given out, from 1
+  std::uint16_t last_place_ = 0;  // most are made where the one before was
 };
 
 }  // namespace vigil

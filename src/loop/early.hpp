@@ -64,10 +64,13 @@ inline std::uint64_t early_bytes(const Descriptor& descriptor) noexcept {
   return bytes;
 }
 
+// What is counted in a descriptor ends at twice as many; a ring adds a few.
+inline constexpr std::uint16_t kMostEarly = 1u << 15;
+
 // Puts copies of `bytes` behind what is early. 0 or -ENOBUFS: then the rest is not there.
 inline std::int32_t keep_early(Buffers& buffers, Descriptor& descriptor, ByteView bytes) noexcept {
   while (!bytes.empty()) {
-    std::byte* data = buffers.take();
+    std::byte* data = descriptor.early < kMostEarly ? buffers.take() : nullptr;
     if (data == nullptr) {
       return -ENOBUFS;
     }

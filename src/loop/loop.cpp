@@ -124,12 +124,16 @@ void Loop::wrong_home(const Descriptor& descriptor, std::source_location where) 
     }
   };
   const std::source_location made = made_at(descriptor);
+  char place[300] = "a place that is not known";
+  if (made.line() != 0) {
+    std::snprintf(place, sizeof place, "%s:%u", made.file_name(),
+                  static_cast<unsigned>(made.line()));
+  }
   char sentence[512];
   std::snprintf(sentence, sizeof sentence,
-                "a handle of %s, made at %s:%u, was used on %s: use it where it was made (run_on "
+                "a handle of %s, made at %s, was used on %s: use it where it was made (run_on "
                 "goes there), or move it with release() and adopt()",
-                Name(descriptor.home).text, made.file_name(), static_cast<unsigned>(made.line()),
-                Name(home_).text);
+                Name(descriptor.home).text, place, Name(home_).text);
   detail::check_failed(sentence, where);
 }
 

@@ -13,6 +13,7 @@ sys.path.insert(0, str(ROOT / "bench" / "driver"))
 
 import cli  # noqa: E402
 import hold  # noqa: E402
+import limits  # noqa: E402
 import needs  # noqa: E402
 from holders import Holders  # noqa: E402
 from rounds import interleaved, quartiles  # noqa: E402
@@ -102,6 +103,25 @@ class Needs(unittest.TestCase):
         with self.assertRaisesRegex(NotRun, "does not suffice for 10,000,000,000 connections: memory: hold "):
             hold._enough(10_000_000_000, 500, force=False)
         hold._enough(10_000_000_000, 500, force=True)
+
+
+class Limits(unittest.TestCase):
+    def verdict(self, **row):
+        checks = limits.check([{"id": "hold", "rows": [{"name": "never asked", **row}]}])
+        return [(one["column"], one["verdict"]) for one in checks]
+
+    def test_what_a_measurement_cannot_tell_is_not_over(self):
+        self.assertEqual(self.verdict(user_bytes=64.5), [("user_bytes", "over")])
+        self.assertEqual(self.verdict(user_bytes=64.5, user_bytes_within=0.5), [("user_bytes", "held")])
+        self.assertEqual(self.verdict(user_bytes=72.0, user_bytes_within=0.5), [("user_bytes", "over")])
+
+
+class MemoryOfEach(unittest.TestCase):
+    def test_what_the_first_have_left_is_used_again(self):
+        before, now = (types.SimpleNamespace(user=user, kernel=kernel, slab=0)
+                       for user, kernel in ((10_000, 5_000), (10_000 + 64 * 900, 5_000 + 9_000 * 1000)))
+        self.assertEqual(hold.Memory.each(now, before, 1000, 100),
+                         {"user_bytes": 64, "kernel_bytes": 9_000, "slab_bytes": 0})
 
 
 CLIENT = """#!/bin/sh

@@ -60,7 +60,8 @@ struct alignas(64) Descriptor {
   // connection: TcpStream::context().
   std::uint32_t context = 0;
   // A ring's own: what came before anybody asked for it, how many pieces, the first and the last.
-  std::uint32_t early = 0;
+  std::uint16_t early = 0;
+  std::uint16_t place = 0;  // the number of made_at() in the table that it stands in
   union {
     void* early_first = nullptr;
     std::uint32_t next_free;    // of one that is free, or foreign
@@ -77,8 +78,8 @@ struct alignas(64) Descriptor {
 };
 static_assert(sizeof(Descriptor) == 64);
 
-// Where the handle of a descriptor was made, as far as its maker told. On its loop's thread, or
-// when all is over.
+// Where the handle of a descriptor was made, as far as its maker told; line 0: that is not known.
+// On its loop's thread, or when all is over.
 std::source_location made_at(const Descriptor& descriptor) noexcept;
 
 }  // namespace vigil

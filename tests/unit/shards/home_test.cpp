@@ -49,6 +49,31 @@ TEST(HandlesDeathTest, AreAcceptedFromOnTheirOwnShard) {
                kSentence);
 }
 
+TEST(HandlesDeathTest, AreNamedThoughNobodyToldWhereTheyWereMade) {
+  EXPECT_DEATH(
+      run_shards({.count = 2},
+                 [](Shards& shards) -> Task<> {
+                   auto listener = TcpListener::listen(Address::parse("127.0.0.1:0").value());
+                   CO_ASSERT_OK(listener);
+                   auto connecting = TcpStream::connect(listener->local_address().value());
+                   auto stream = co_await std::move(connecting);
+                   CO_ASSERT_OK(stream);
+                   auto released = stream->release();
+                   CO_ASSERT_OK(released);
+                   auto adopted = TcpStream::adopt(std::move(*released), std::source_location());
+                   CO_ASSERT_OK(adopted);
+                   auto call = shards.run_on(
+                       1,
+                       [](TcpStream* of) -> Task<> {
+                         of->close();
+                         co_return;
+                       },
+                       &*adopted);
+                   static_cast<void>(co_await std::move(call));
+                 }),
+      "a handle of shard 0, made at a place that is not known, was used on shard 1");
+}
+
 TEST(HandlesDeathTest, AreClosedAndAskedOnTheirOwnShard) {
   EXPECT_DEATH(use_elsewhere([](TcpListener*, TcpStream* stream) -> Task<> {
                  stream->close();
