@@ -1,5 +1,5 @@
-// Runs a body on a set of shards of this machine, on the engine of VIGIL_TEST_ENGINES or the best
-// one, and checks that nothing is left behind.
+// Runs a body on a set of shards of this machine, on the engine that the options name, else that of
+// VIGIL_TEST_ENGINES or the best one, and checks that nothing is left behind.
 #pragma once
 
 #include <utility>
@@ -14,7 +14,7 @@ void run_shards(ShardsOptions options, F body, A... args) {
   const std::size_t before = open_handles();
   {
     LoopOptions own;
-    own.engine = engine_names().front();
+    own.engine = options.loop.engine == "auto" ? engine_names().front() : options.loop.engine;
     own.shard = 0;
     auto loop = Loop::create(own);
     ASSERT_TRUE(loop) << loop.error().message();
