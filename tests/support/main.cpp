@@ -1,7 +1,9 @@
-// The main function of each test binary: Google Test's, in a process that is as after a login.
+// The main function of each test binary: Google Test's, in a process that is as after a login, but
+// without the operations of the ring that VIGIL_TEST_URING_WITHOUT names.
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <string_view>
 
 #include "tests/support/afresh.hpp"
@@ -13,6 +15,9 @@ int main(int argc, char** argv) {
   });
   if (!again) {
     vigil::test::start_afresh();
+  }
+  if (const char* without = std::getenv("VIGIL_TEST_URING_WITHOUT")) {
+    ::setenv("VIGIL_URING_WITHOUT", without, 1);
   }
   ::testing::InitGoogleMock(&argc, argv);
   return RUN_ALL_TESTS();

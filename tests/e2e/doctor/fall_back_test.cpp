@@ -141,6 +141,22 @@ TEST(FallBack, ServesFilesWithoutOneOperationOfTheRing) {
   }
 }
 
+// A stream that hibernates waits by a poll where the ring receives nothing ahead: the same clauses.
+TEST(FallBack, HibernatesWithoutOneOperationOfTheRing) {
+  if (!has_ring()) {
+    VIGIL_NOT_RUN("the engine uring does not run here");
+  }
+  for (const std::string operation :
+       {"receive_multishot", "accept_multishot", "receive,accept,close"}) {
+    Program contract(
+        {"vigil_contract", "--gtest_filter=*Hibernate*:*HttpServerRest*"},
+        {.environment = {"VIGIL_TEST_ENGINES=uring", "VIGIL_TEST_URING_WITHOUT=" + operation}});
+    EXPECT_EQ(contract.wait(150s), 0) << operation << "\n" << contract.output();
+    EXPECT_THAT(contract.output(), HasSubstr("HibernateTest.WakesAtTheEndAndAtAReset/uring"))
+        << operation;
+  }
+}
+
 TEST(FallBack, IsAskedForWhatTheRingCannotDoWithout) {
   if (!has_ring()) {
     VIGIL_NOT_RUN("the engine uring does not run here");
