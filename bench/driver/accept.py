@@ -29,8 +29,8 @@ def scenarios():
     return [
         Scenario("closing", "Accept, one answer, close; 64 at a time", who.CLOSING, 8000, close=True,
                  **http),
-        Scenario("shards", "Two shards on all cores beside one, static file of 1 KiB, 64 connections", who.SHARDS,
-                 48000, path="/1k.bin", **http),
+        Scenario("shards", "Two shards on all cores beside two processes that share nothing, and beside one "
+                 "shard; static file of 1 KiB, 64 connections", who.SHARDS, 48000, path="/1k.bin", **http),
     ]
 
 

@@ -1,6 +1,6 @@
 """Who takes part: the floors, vigil's own servers, and the rivals, by the names used in all tables."""
 
-from servers import Nginx, OnAllCores, Redis, Server
+from servers import FamilyOnAllCores, Nginx, OnAllCores, Redis, Server
 
 
 class Contestant:
@@ -98,8 +98,16 @@ CLOSING = [program("raw epoll, accept and close", "floor_accept_close"),
            program("vigil http_hello", "http_hello"),
            Contestant("nginx, return", Nginx, path="/hello")]
 
-SHARDS = [Contestant("vigil serve, 1 shard", _serve(server=OnAllCores)),
-          Contestant("vigil serve, 2 shards", _serve(shards=2, server=OnAllCores))]
+def _two_processes(context):
+    return FamilyOnAllCores(context, ["vigil", "serve", context.www, "--log", "off", "--shards", "1",
+                                      "--listen", "127.0.0.1:0"], 2)
+
+
+ONE_SHARD = Contestant("vigil serve, 1 shard", _serve(server=OnAllCores))
+TWO_SHARDS = Contestant("vigil serve, 2 shards", _serve(shards=2, server=OnAllCores))
+# What a second core costs a program whatever it does stands in the first row.
+SHARDS = [Contestant("vigil serve, 2 processes of 1 shard", _two_processes), TWO_SHARDS, ONE_SHARD]
+SHARDS_COUNTED = [ONE_SHARD, TWO_SHARDS]
 
 CHAT = [program("vigil, epoll", "chat", "--engine", "epoll"),
         program("vigil, uring", "chat", "--engine", "uring"),

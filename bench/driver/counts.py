@@ -158,7 +158,7 @@ def shards_table(context):
     """What a second shard adds to a request: by what can be counted."""
     work = {"protocol": "http", "path": "/1k.bin", "body": os.path.join(context.www, "1k.bin")}
     table, jobs = counted_table(context, "shards-counts", "Two shards beside one, file of 1 KiB, "
-                                "64 connections", who.SHARDS, memory=False, **work)
+                                "64 connections", who.SHARDS_COUNTED, memory=False, **work)
     table["columns"].append(("growth", "instr. growth", 3))
     one, two = table["rows"]
 

@@ -3,7 +3,6 @@ memory before and after each was asked once, and how soon 1,000 random ones are 
 
 import os
 import random
-import signal
 import statistics
 import sys
 import time
@@ -12,7 +11,7 @@ from holders import Holders
 from measure import private_bytes
 from needs import connections_each, needs_of
 from progress import Counted
-from servers import Failed, NotRun, Server
+from servers import Failed, Family, NotRun
 
 AT_ONCE = 1000
 FIRST = 256  # connections of each process that are not counted
@@ -25,17 +24,15 @@ OPENING = [("name", "what", None), ("seconds", "s", 1), ("rate", "a second", 0),
            ("processes", "processes", 0), ("skew", "most to least", 2)]
 
 
-class Workers(Server):
+class Workers(Family):
     """`vigil serve` in so many processes, which lets connections rest for as long as they like."""
 
     patience = 120  # to close so many takes its time
 
     def __init__(self, context, processes):
-        several = ["--processes", str(processes)] if processes > 1 else []
         super().__init__(context, ["vigil", "serve", context.www, "--listen", "127.0.0.1:0",
                                    "--log", "off", "--admin", "off", "--idle-timeout", "off",
-                                   "--cache-files", "16", "--shards", "1", *several], needs_port=False)
-        self.processes = processes
+                                   "--cache-files", "16", "--shards", "1"], processes)
         self.idle = []  # descriptors of each process that serves, without connections
 
     def start(self, **rest):
@@ -43,46 +40,16 @@ class Workers(Server):
 
     def warm(self, context, connections):
         """What a process takes once, whoever comes, is not counted to the connections: some come first, and go. How many."""
-        first = min(FIRST * len(self._serving()), connections // 4)
+        first = min(FIRST * self.processes, connections // 4)
         with Holders(context, self.port, max(first, 1), connections_each(), TARGET) as some:
             some.open()
             some.each()
-        self.idle = _settled(lambda: [_descriptors(pid) for pid in self._serving()])
+        self.idle = _settled(lambda: [_descriptors(pid) for pid in self.serving()])
         return first
-
-    def await_ready(self, until):
-        super().await_ready(until)
-        while len(self._serving()) < self.processes:
-            if time.monotonic() > until:
-                raise Failed(f"of {self.processes} processes {len(self._serving())} have begun")
-            time.sleep(0.05)
-
-    def pids(self):
-        return [self.process.pid, *_children(self.process.pid)]
-
-    def _serving(self):
-        return _children(self.process.pid) if self.processes > 1 else [self.process.pid]
 
     def connections(self):
         """How many each process has that serves."""
-        return [_descriptors(pid) - idle for pid, idle in zip(self._serving(), self.idle)]
-
-    def kill(self):
-        pids = self.pids() if self.process.poll() is None else []
-        super().kill()
-        for pid in pids[1:]:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-
-
-def _children(pid):
-    found = []
-    for thread in os.listdir(f"/proc/{pid}/task"):
-        with open(f"/proc/{pid}/task/{thread}/children", encoding="utf-8") as children:
-            found += map(int, children.read().split())
-    return sorted(found)
+        return [_descriptors(pid) - idle for pid, idle in zip(self.serving(), self.idle)]
 
 
 def _descriptors(pid):

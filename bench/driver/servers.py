@@ -117,12 +117,55 @@ class Server:
             self.kill()
 
 
+class Family(Server):
+    """`vigil serve` in so many processes, which all serve before it counts as ready."""
+
+    def __init__(self, context, argv, processes):
+        several = ["--processes", str(processes)] if processes > 1 else []
+        super().__init__(context, [*argv, *several], needs_port=False)
+        self.processes = processes
+
+    def await_ready(self, until):
+        super().await_ready(until)
+        while len(self.serving()) < self.processes:
+            if time.monotonic() > until:
+                raise Failed(f"of {self.processes} processes {len(self.serving())} have begun")
+            time.sleep(0.05)
+
+    def pids(self):
+        return [self.process.pid, *_children(self.process.pid)]
+
+    def serving(self):
+        return _children(self.process.pid) if self.processes > 1 else [self.process.pid]
+
+    def kill(self):
+        pids = self.pids() if self.process.poll() is None else []
+        super().kill()
+        for pid in pids[1:]:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+
+
+def _children(pid):
+    found = []
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{thread}/children", encoding="utf-8") as children:
+            found += map(int, children.read().split())
+    return sorted(found)
+
+
 class OnAllCores(Server):
     """One whose threads may run anywhere."""
 
     def start(self, wrapper=(), **rest):
         cores = ",".join(map(str, self.context.machine.cores))
         return super().start([system_program("taskset"), "-c", cores, *wrapper], **rest)
+
+
+class FamilyOnAllCores(OnAllCores, Family):
+    pass
 
 
 class PortServer(Server):
@@ -190,8 +233,7 @@ class Nginx(PortServer):
         if self.one_process:
             return [pid]
         for _ in range(500):
-            with open(f"/proc/{pid}/task/{pid}/children", encoding="utf-8") as children:
-                workers = [int(child) for child in children.read().split()]
+            workers = _children(pid)
             if workers:
                 return workers
             time.sleep(0.01)
