@@ -197,15 +197,15 @@ Task<> answer_at_length(http::Exchange& exchange, Service& service, std::uint64_
     site::answer_error(421, "This server has no site of that name.", ask, now, answer);
   }
 
-  std::string room(answer.fields.size() + kRequestIdLine, '\0');
-  const std::span<char> all(room);
-  const auto lines = checked_lines(answer.fields, all.first(answer.fields.size()));
-  const auto own = request_id_line(id.text(), all.subspan(answer.fields.size()));
-  if (!lines || !own) {
+  std::string room(answer.fields.size(), '\0');
+  std::array<char, kRequestIdLine> own;
+  const auto lines = checked_lines(answer.fields, room);
+  if (!lines) {
     co_return;  // a field that must not be sent: the server answers 500
   }
-  const http::Exchange::Answer head{
-      .status = static_cast<unsigned>(answer.status), .lines = *lines, .own_lines = *own};
+  const http::Exchange::Answer head{.status = static_cast<unsigned>(answer.status),
+                                    .lines = *lines,
+                                    .own_lines = request_id_line(id, own)};
   Held* held = entry ? &entry->held[static_cast<std::size_t>(answer.coding)] : nullptr;
   auto sending = send_body(exchange, head, answer, held);
   static_cast<void>(co_await std::move(sending));  // the log tells that it was cut off
@@ -228,18 +228,18 @@ Task<> answer(http::Exchange& exchange, Service& service) {
       const std::uint64_t size = entry->resource.variants.of(coding).size;
       std::array<char, kRequestIdLine> room;
       if (const Prepared* head = prepared(*entry, ask, coding)) {
-        if (const auto own = request_id_line(service.ids.name(number).text(), room)) {
-          const http::Exchange::Answer plain{
-              .status = 200, .lines = head->lines, .own_lines = *own};
-          if (held.body) {
-            static_cast<void>(co_await exchange.respond(plain, text_of(held, size)));
-          } else {
-            auto sending =
-                exchange.respond_file(plain, held.file.native_handle(), 0, size, &held.residency);
-            static_cast<void>(co_await std::move(sending));
-          }
-          co_return;
+        const http::Exchange::Answer plain{
+            .status = 200,
+            .lines = head->lines,
+            .own_lines = request_id_line(service.ids.name(number), room)};
+        if (held.body) {
+          static_cast<void>(co_await exchange.respond(plain, text_of(held, size)));
+        } else {
+          auto sending =
+              exchange.respond_file(plain, held.file.native_handle(), 0, size, &held.residency);
+          static_cast<void>(co_await std::move(sending));
         }
+        co_return;
       }
     }
   }
@@ -252,8 +252,8 @@ http::FieldLines own_lines(void* hooks, void*& context, std::span<char> room) no
   if (context == nullptr) {
     context = context_of(service.ids.take());
   }
-  return request_id_line(service.ids.name(number_of(context)).text(), room)
-      .value_or(http::FieldLines());
+  check(room.size() >= kRequestIdLine, "a server gives less room than the line of a name takes");
+  return request_id_line(service.ids.name(number_of(context)), room.first<kRequestIdLine>());
 }
 
 void log_exchange(void* context, const http::ExchangeEnd& end) noexcept {

@@ -1,9 +1,11 @@
 // From the field lines of an Answer to those that the server sends: each name and value checked.
 #pragma once
 
+#include <cstddef>
 #include <span>
 #include <string_view>
 
+#include "site/request_id.hpp"
 #include "vigil/base/result.hpp"
 #include "vigil/http/writer.hpp"
 
@@ -13,8 +15,9 @@ namespace vigil::app {
 // (a control byte, or no line).
 Result<http::FieldLines> checked_lines(std::string_view fields, std::span<char> room) noexcept;
 
-// The line with the name of the request, in `room`.
-Result<http::FieldLines> request_id_line(std::string_view id, std::span<char> room) noexcept;
-inline constexpr std::size_t kRequestIdLine = 64;  // bytes that it needs at most
+inline constexpr std::size_t kRequestIdLine = 48;  // bytes of the line with a request's name
+// That line, in `room`.
+http::FieldLines request_id_line(const site::RequestId& id,
+                                 std::span<char, kRequestIdLine> room) noexcept;
 
 }  // namespace vigil::app

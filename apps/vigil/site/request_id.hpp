@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -14,11 +15,12 @@ namespace vigil::site {
 class RequestId {
  public:
   using Half = std::array<char, 16>;
+  static constexpr std::size_t kSize = 32;
   RequestId(const Half& process, std::uint64_t number) noexcept;
   std::string_view text() const noexcept { return {text_.data(), text_.size()}; }
 
  private:
-  std::array<char, 32> text_;
+  std::array<char, kSize> text_;
 };
 
 // One per loop; not thread-safe but where it is said.

@@ -6,9 +6,11 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <string_view>
 
+#include "vigil/base/check.hpp"
 #include "vigil/base/result.hpp"
 #include "vigil/http/date.hpp"
 #include "vigil/http/message.hpp"
@@ -32,6 +34,14 @@ class FieldLines {
   [[nodiscard]] constexpr std::string_view text() const noexcept { return text_; }
   // Whether Content-Length or Transfer-Encoding is among them.
   [[nodiscard]] constexpr bool framed() const noexcept { return framed_; }
+  // The same lines in `room`, which has exactly their size. Whoever then writes over a value there
+  // writes only what a value may have: nobody looks at it again.
+  template <std::size_t kSize>
+  [[nodiscard]] FieldLines copied_to(std::span<char, kSize> room) const noexcept {
+    vigil::check(text_.size() == kSize, "FieldLines were copied to a room of another size");
+    std::memcpy(room.data(), text_.data(), kSize);
+    return {{room.data(), kSize}, framed_};
+  }
 
  private:
   friend class HeadWriter;

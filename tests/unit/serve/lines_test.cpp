@@ -36,11 +36,20 @@ TEST(CheckedLines, need_room) {
   EXPECT_EQ(checked("A: b\r\n", 5), std::make_error_code(std::errc::no_buffer_space).message());
 }
 
-TEST(RequestIdLine, fits_its_room) {
-  std::array<char, kRequestIdLine> room{};
-  const auto line = request_id_line("0123456789abcdef0123456789abcdef", room);
-  ASSERT_TRUE(line);
-  EXPECT_EQ(line->text(), "X-Request-ID: 0123456789abcdef0123456789abcdef\r\n");
+TEST(RequestIdLine, is_the_one_that_a_writer_would_write) {
+  site::RequestIds ids(0x0123456789abcdefULL, 4711);
+  for (int i = 0; i < 100; ++i) {
+    const site::RequestId id = ids.name(ids.take());
+    std::array<char, kRequestIdLine> room{};
+    std::array<char, 100> written{};
+    http::HeadWriter out(written);
+    out.fields().field(http::KnownField::x_request_id, id.text());
+    const auto expected = out.finish_lines();
+    ASSERT_TRUE(expected);
+    const http::FieldLines line = request_id_line(id, room);
+    EXPECT_EQ(line.text(), expected->text());
+    EXPECT_FALSE(line.framed());
+  }
 }
 
 }  // namespace
