@@ -256,8 +256,9 @@ class SessionRun::Handling {
     if (work.failure || !work.exchange.is_over()) [[unlikely]] {
       return false;
     }
-    ++session_.server.figures.requests;
-    if (session_.server.options.log != nullptr) {
+    Server::State& server = session_.server;
+    ++server.figures.requests;
+    if (server.options.log != nullptr) {
       log(session_, &work.head, true);
     }
     work.head_lease = Lease();
