@@ -192,14 +192,14 @@ class Server::State : private Timer {
   ServerOptions options;
   HeadMemo memo;
   struct {
-    Counter requests;
-    Counter refused;
-    Counter timed_out;
-    Counter failures;
-    Counter turned_away;
+    Tally requests;
+    Tally refused;
+    Tally timed_out;
+    Tally failures;
+    Tally turned_away;
     Counter connections;  // that have a task
     Counter asleep;       // that have none
-    Counter active;
+    Tally active;
   } figures;
   DateLine date;
   std::uint32_t tick = 0;

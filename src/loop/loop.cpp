@@ -183,12 +183,12 @@ Result<> Loop::turn_once(Instant until) noexcept {
     }
     budget_ = kInline;
   }
-  if (turns() % kTimedTurns == 0) [[unlikely]] {
+  if (is_timed()) [[unlikely]] {
     turn_times_.add(engine_->now() - woke_);
   }
   now_known_ = false;  // nobody knows how long it will be until the next turn
   turning_ = false;
-  pulse_.store((pulse() | 3) + 1, std::memory_order_relaxed);
+  pulse_.store((pulse() | 3) + 1);
   return driven;
 }
 

@@ -116,8 +116,8 @@ class ReadinessEngine final : public Engine {
   Event* quick_end_ = nullptr;
   Event* end_ = nullptr;
   WaitList starved_;  // receives that found no buffer, in order
-  Counter events_;
-  Counter empty_accepts_;
+  Tally events_;
+  Tally empty_accepts_;
   std::uint32_t feed_ = 0;              // how many of them this batch may still serve
   std::uint32_t foreign_ = kNoForeign;  // the descriptors of foreign handles, by next_free
   const bool level_;

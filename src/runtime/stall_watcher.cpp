@@ -97,6 +97,9 @@ StallWatcher::StallWatcher(std::unique_ptr<Core> core) noexcept : core_(std::mov
 StallWatcher::~StallWatcher() = default;
 
 Result<std::unique_ptr<StallWatcher>> StallWatcher::start(Host& host, StallOptions options) try {
+  if constexpr (!kInstruments) {
+    return error(std::errc::function_not_supported);
+  }
   auto core = std::make_unique<Core>(host, std::move(options));
   if (const Result<> started = core->start(); !started) {
     return std::unexpected(started.error());

@@ -52,6 +52,11 @@ bool is_own_name(std::string_view authority) {
          Address::parse(std::string(authority) + ":80").has_value();
 }
 
+constexpr std::string_view kNobodyLooks =
+    kInstruments ? "nothing looks at the loops here\n"
+                 : "this vigil was built without instruments (VIGIL_INSTRUMENTS=OFF), so it has no "
+                   "dumps, names no stalls and counts next to nothing; run one that has them\n";
+
 // Asking a loop takes a signal and a wait: not on this one.
 Task<Result<std::vector<LoopDump>>> dump(AdminService& service) {
   StallWatcher* watcher = service.panel->watcher();
@@ -67,7 +72,7 @@ Task<Said> say_dump(AdminService& service, std::string_view type,
   auto dumping = dump(service);
   const auto loops = co_await std::move(dumping);
   if (!loops) {
-    co_return Said{.status = 503, .text = "nothing looks at the loops here\n"};
+    co_return Said{.status = 503, .text = std::string(kNobodyLooks)};
   }
   co_return Said{.type = type, .text = as(*loops)};
 }

@@ -96,6 +96,10 @@ Task<std::expected<AdminAnswer, std::string>> order_admin(std::string path, std:
 Task<std::expected<std::string, std::string>> ask_admin(std::string path, std::string target) {
   auto asking = query_admin(path, std::move(target));
   auto said = co_await std::move(asking);
+  if (said && said->status == 503) {
+    co_return std::unexpected("the server at " + path +
+                              " cannot tell: " + said->text.substr(0, said->text.find('\n')) + ".");
+  }
   if (said && said->status != 200) {
     co_return std::unexpected("the server at " + path + " does not answer: " +
                               reason(std::make_error_code(std::errc::bad_message)) + ".");

@@ -167,9 +167,12 @@ constexpr auto kGauge = MetricKind::gauge;
 constexpr std::array kFamilies{
     MetricFamily{"vigil_build", MetricKind::info, "", "Version and engine.",
                  [](std::string& out, const MetricFamily& family, const Snapshot& of) {
-                   append(line(out, family, "_info",
-                               Labels().with("version", of.version).with("engine", of.engine)),
-                          std::uint64_t{1});
+                   Labels labels;
+                   labels.with("version", of.version).with("engine", of.engine);
+                   if constexpr (!kInstruments) {
+                     labels.with("instruments", "off");  // who counts little says so
+                   }
+                   append(line(out, family, "_info", labels), std::uint64_t{1});
                    out += '\n';
                  }},
     MetricFamily{"vigil_uptime_seconds", kGauge, "seconds", "Time since the server began.",

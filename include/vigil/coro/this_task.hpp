@@ -4,6 +4,7 @@
 #include <coroutine>
 #include <cstdint>
 
+#include "vigil/base/instruments.hpp"
 #include "vigil/base/time.hpp"
 #include "vigil/coro/task.hpp"
 #include "vigil/loop/scope.hpp"
@@ -47,7 +48,9 @@ class [[nodiscard("co_await it")]] SetTag {
  public:
   explicit SetTag(std::uint32_t tag) noexcept : tag_(tag) {}
   AskAwaiter<AskNothing> bind(Node& node) const noexcept {
-    node.tag = tag_;
+    if constexpr (kInstruments) {
+      node.tag = tag_;
+    }
     return AskAwaiter<AskNothing>(node);
   }
 

@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "vigil/base/check.hpp"
+#include "vigil/base/instruments.hpp"
 #include "vigil/base/result.hpp"
 #include "vigil/base/time.hpp"
 #include "vigil/loop/buffers.hpp"
@@ -179,23 +180,23 @@ class Loop {
 
   // Any thread. Four steps a turn: odd while it resumes tasks, even while it waits and between
   // turns. An odd one that stays the same is a task that does not come back.
-  std::uint64_t pulse() const noexcept { return pulse_.load(std::memory_order_relaxed); }
+  std::uint64_t pulse() const noexcept { return pulse_.load(); }
   // The time in milliseconds, as somebody beside it tells it, odd; kNoHand: nobody does;
   // kHandRests: `mover` is to be asked. The loop itself reads no clock for it: it is what Op::since
   // is filled from.
   static constexpr std::uint32_t kNoHand = 0;
   static constexpr std::uint32_t kHandRests = 2;
-  std::uint32_t hand() const noexcept { return hand_.load(std::memory_order_relaxed); }
-  void set_hand(std::uint32_t at) noexcept { hand_.store(at, std::memory_order_relaxed); }
+  std::uint32_t hand() const noexcept { return hand_.load(); }
+  void set_hand(std::uint32_t at) noexcept { hand_.store(at); }
   // The loop's thread: who moves it from now on, or null.
   void set_hand_mover(HandMover* mover) noexcept { hand_mover_ = mover; }
   // The loop's thread: the task that was resumed and is not back; null: none. A task that it
   // started meanwhile may be the one that really runs: take_running() of loop/dump.hpp tells.
-  Node* running() const noexcept { return running_.load(std::memory_order_relaxed); }
+  Node* running() const noexcept { return running_.load(); }
   // A task starts another nested; the result is what ran before, and is set again after it.
   Node* set_running(Node* task) noexcept {
     Node* before = running();
-    running_.store(task, std::memory_order_relaxed);
+    running_.store(task);
     return before;
   }
   // The scopes that have no parent, linked as siblings.
@@ -282,9 +283,9 @@ class Loop {
   template <class E>
   [[gnu::always_inline]] void drain(E& engine, Nanos at_most) noexcept {
     engine.wait(at_most);
-    pulse_.store(pulse() | 1, std::memory_order_relaxed);
+    pulse_.store(pulse() | 1);
     now_known_ = false;
-    if (turns() % kTimedTurns == 0) [[unlikely]] {
+    if (is_timed()) [[unlikely]] {
       woke_ = now_ = engine.now();
       now_known_ = true;
     }
@@ -327,15 +328,17 @@ class Loop {
     follow(moved_hand());
   }
   [[gnu::always_inline]] void run(Node& task, std::uint32_t at) noexcept {
-    running_.store(&task, std::memory_order_relaxed);
-    task.since = at;
+    running_.store(&task);
+    if constexpr (kInstruments) {
+      task.since = at;
+    }
     task.complete(task);
   }
   [[gnu::always_inline]] void follow(std::uint32_t at) noexcept {
     if (up_next_ != nullptr) [[unlikely]] {
       follow_all(at);
     }
-    running_.store(nullptr, std::memory_order_relaxed);
+    running_.store(nullptr);
   }
   void follow_all(std::uint32_t at) noexcept;
   [[gnu::always_inline]] std::uint32_t moved_hand() noexcept {
@@ -345,7 +348,8 @@ class Loop {
     }
     return at;
   }
-  void step() noexcept { pulse_.store(pulse() + 1, std::memory_order_relaxed); }
+  void step() noexcept { pulse_.store(pulse() + 1); }
+  bool is_timed() const noexcept { return kInstruments && turns() % kTimedTurns == 0; }
   template <bool kSpins>
   Result<> turn_once(Instant until) noexcept;
   void run_deferred() noexcept;
@@ -365,13 +369,13 @@ class Loop {
   std::unique_ptr<Engine> engine_;
   OpQueue deferred_;
   Instant now_{};
-  std::atomic<Node*> running_{nullptr};
-  std::atomic<std::uint64_t> pulse_{0};
-  std::atomic<std::uint32_t> hand_{kNoHand};
+  Shown<Node*> running_;
+  Shown<std::uint64_t> pulse_;
+  Shown<std::uint32_t> hand_;  // first kNoHand
   HandMover* hand_mover_ = nullptr;
   Scope* roots_ = nullptr;
   Instant woke_{};  // of a turn that is timed
-  std::array<Counter, kOpcodes> operations_{};
+  std::array<Tally, kOpcodes> operations_{};
   DurationCounter turn_times_;
   TimerWheel timers_;
   Mailbox mailbox_;

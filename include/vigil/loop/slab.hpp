@@ -63,7 +63,7 @@ class Slab {
   void* refill(std::size_t kind, std::size_t size) noexcept;
   static void release(void* block) noexcept;
 
-  Counter live_;
+  Tally live_;
   Counter bytes_;
   std::byte* rest_ = nullptr;
   std::size_t left_ = 0;

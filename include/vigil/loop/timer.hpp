@@ -91,7 +91,7 @@ class TimerWheel {
   std::uint32_t occupied_levels_ = 0;
   std::array<std::uint64_t, kLevels> occupied_{};
   std::array<Timer*, std::size_t{kLevels} * kSlots> slots_{};
-  Counter armed_;
+  Tally armed_;
   Timer* pending_ = nullptr;  // a slot's timers while they are being fired
 };
 

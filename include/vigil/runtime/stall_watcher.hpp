@@ -110,9 +110,10 @@ struct LoopDump {
 // destroyed on any thread; it outlives its watches.
 class StallWatcher {
  public:
-  // Errors: function_not_supported (a host without threads: a simulation), device_or_resource_busy
-  // (the signal has a handler already, somebody's or another watcher's: choose another),
-  // invalid_argument (no such signal), not_enough_memory, resource_unavailable_try_again.
+  // Errors: function_not_supported (a host without threads: a simulation; a build without
+  // instruments: VIGIL_INSTRUMENTS=OFF), device_or_resource_busy (the signal has a handler already,
+  // somebody's or another watcher's: choose another), invalid_argument (no such signal),
+  // not_enough_memory, resource_unavailable_try_again.
   static Result<std::unique_ptr<StallWatcher>> start(Host& host, StallOptions options = {});
   ~StallWatcher();
   StallWatcher(const StallWatcher&) = delete;

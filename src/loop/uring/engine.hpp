@@ -150,7 +150,7 @@ class UringEngine final : public Engine {
   // of them.
   const io_uring_cqe* quick_end_ = nullptr;
   unsigned batch_end_ = 0;
-  Counter events_;
+  Tally events_;
   Syscalls& syscalls_;
   Buffers& buffers_;
   DescriptorTable table_;
