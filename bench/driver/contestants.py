@@ -67,8 +67,9 @@ def _serve(log=False, shards=1, server=Server):
     return make
 
 
+VIGIL_SERVE = Contestant("vigil serve", _serve())
 STATIC = [Contestant("nginx", Nginx),
-          Contestant("vigil serve", _serve()),
+          VIGIL_SERVE,
           Contestant("nginx, log on", lambda context: Nginx(context, log=True)),
           Contestant("vigil serve, log on", _serve(log=True))]
 

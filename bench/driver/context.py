@@ -52,6 +52,17 @@ class Context:
         """The same run with the programs of another build."""
         return self._changed(bin=os.path.abspath(folder), _hello=None)
 
+    def without_instruments(self):
+        """The same run with the programs of the preset `bare`, if they have been built next to these."""
+        bare = os.path.join(os.path.dirname(self.build), "bare")
+        programs = [os.path.join(bare, "bin", name) for name in ("echo", "http_hello", "vigil")]
+        if not all(os.access(path, os.X_OK) for path in programs):
+            raise NotRun("there is no build without instruments beside this one: ./dev bench counts makes it")
+        with open(os.path.join(bare, "CMakeCache.txt"), encoding="utf-8") as cache:
+            if "VIGIL_INSTRUMENTS:BOOL=OFF\n" not in cache:
+                raise Failed(f"{bare} was built with instruments: remove it, ./dev bench counts makes it anew")
+        return self.with_bin(os.path.join(bare, "bin"))
+
     def with_policy(self, policy):
         return self._with_machine(policy=policy)
 

@@ -169,6 +169,34 @@ def shards_table(context):
     return table, [*jobs, Job(table, two, "growth", growth)]
 
 
+def instruments_table(context):
+    """What the watcher, metrics and the tags of requests cost, beside a build without them."""
+    table = {"id": "instruments", "title": "Instruments: on, and compiled out",
+             "columns": [("name", "server", None), ("on", "user instr.", 1),
+                         ("off", "without", 1), ("more", "more", 1), ("share", "more, %", 2)],
+             "rows": [], "not_run": {}}
+    works = [(who.VIGIL_ECHO, {}), (who.VIGIL_HTTP, {"protocol": "http"}),
+             (who.VIGIL_SERVE, {"protocol": "http", "path": "/1k.bin",
+                                "body": os.path.join(context.www, "1k.bin")})]
+    jobs = []
+    for entry, work in works:
+        row = {"name": entry.name}
+        table["rows"].append(row)
+        jobs.append(Job(table, row, "on and off", _instruments(entry, work)))
+    return table, jobs
+
+
+def _instruments(entry, work):
+    def run(context, row):
+        bare = context.without_instruments()
+        row["on"] = measure.instructions(context, lambda: entry.make(context), **work)
+        row["off"] = measure.instructions(bare, lambda: entry.make(bare), **work)
+        row["more"] = row["on"] - row["off"]
+        row["share"] = 100 * row["more"] / row["off"]
+
+    return run
+
+
 def timers_table():
     table = {"id": "timers", "columns": [("name", "timers", None), ("instructions", "user instr.", 1),
                                          ("ratio", "to the wheel", 2)],
@@ -231,6 +259,7 @@ def run(context):
         "watched": lambda: watched_table(context),
         "timers": timers_table,
         "shards-counts": lambda: shards_table(context),
+        "instruments": lambda: instruments_table(context),
     }
     tables, jobs = [], []  # a table is filled by its jobs
     for name, make in kinds.items():

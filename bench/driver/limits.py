@@ -39,6 +39,10 @@ LIMITS = [
     Limit("timers", "vigil", "ratio", 1.2),
     # Two shards against one, by user instructions a request.
     Limit("shards-counts", "vigil serve, 2 shards", "growth", 1.05),
+    # Instruments, on against compiled out: instructions, and percents of a request's.
+    Limit("instruments", "vigil coroutines", "more", 10),
+    Limit("instruments", "vigil http_hello", "share", 1),
+    Limit("instruments", "vigil serve", "share", 1),
     # The ring.
     Limit("uring-counts", "vigil coroutines, uring", "calls", 0.12),
     Limit("uring-counts", "vigil coroutines, uring", "over_raw", 120),

@@ -12,6 +12,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "bench" / "driver"))
 
 import cli  # noqa: E402
+import context  # noqa: E402
+import counts  # noqa: E402
 import hold  # noqa: E402
 import limits  # noqa: E402
 import needs  # noqa: E402
@@ -122,6 +124,47 @@ class MemoryOfEach(unittest.TestCase):
                        for user, kernel in ((10_000, 5_000), (10_000 + 64 * 900, 5_000 + 9_000 * 1000)))
         self.assertEqual(hold.Memory.each(now, before, 1000, 100),
                          {"user_bytes": 64, "kernel_bytes": 9_000, "slab_bytes": 0})
+
+
+class Bare(unittest.TestCase):
+    """What instruments cost is told beside a build without them, and beside nothing else."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        self.context = context.Context.__new__(context.Context)
+        self.context.build = str(self.folder / "release")
+
+    def make(self, instruments):
+        (self.folder / "bare" / "bin").mkdir(parents=True)
+        for name in ("echo", "http_hello", "vigil"):
+            (self.folder / "bare" / "bin" / name).touch(mode=0o755)
+        (self.folder / "bare" / "CMakeCache.txt").write_text(f"A:BOOL=ON\nVIGIL_INSTRUMENTS:BOOL={instruments}\n")
+
+    def test_is_the_build_beside(self):
+        self.make("OFF")
+        self.assertEqual(self.context.without_instruments().bin, str(self.folder / "bare" / "bin"))
+
+    def test_that_is_missing_is_said_and_no_failure(self):
+        table, jobs = counts.instruments_table(types.SimpleNamespace(
+            www="", without_instruments=self.context.without_instruments))
+        for job in jobs:
+            job.run(types.SimpleNamespace(without_instruments=self.context.without_instruments))
+        self.assertEqual(list(table["not_run"]), [row["name"] for row in table["rows"]])
+        self.assertIn("./dev bench counts makes it", table["not_run"]["vigil serve"])
+        self.assertNotIn("failed", table)
+
+    def test_that_has_instruments_is_a_failure(self):
+        self.make("ON")
+        with self.assertRaisesRegex(Failed, "was built with instruments"):
+            self.context.without_instruments()
+
+    def test_over_the_limit_is_a_verdict(self):
+        rows = [{"name": "vigil coroutines", "more": 10.5}, {"name": "vigil http_hello", "share": 0.9},
+                {"name": "vigil serve", "share": 1.1}]
+        verdicts = [one["verdict"] for one in limits.check([{"id": "instruments", "rows": rows}])]
+        self.assertEqual(verdicts, ["over", "held", "over"])
 
 
 CLIENT = """#!/bin/sh
