@@ -191,7 +191,7 @@ std::vector<std::string> texts(const char* const* list) {
   return all;
 }
 
-std::int32_t spawn(Process& process, SpawnArgs& args) {
+std::int32_t spawn(Process& process, SpawnArgs& args) noexcept try {
   std::vector<const char*> own;
   for (const std::string& variable : process.environment) {
     own.push_back(variable.c_str());
@@ -204,6 +204,8 @@ std::int32_t spawn(Process& process, SpawnArgs& args) {
                            .directory = args.directory};
   std::copy_n(args.standard, 3, command.standard);
   return process.spawn(command, args.pid);
+} catch (const std::bad_alloc&) {
+  return -ENOMEM;
 }
 
 std::int32_t reap(Process& process, int handle, ReapArgs& args) noexcept {

@@ -19,6 +19,7 @@ std::span<const Scenario> time_rows() noexcept;
 std::span<const Scenario> task_rows() noexcept;
 std::span<const Scenario> system_rows() noexcept;
 std::span<const Scenario> shard_rows() noexcept;
+std::span<const Scenario> ending_rows() noexcept;
 
 // Clients of an echo on port 7000, and `server`, which is one.
 void play_echo(Run& run, Task<int> (*server)());

@@ -50,16 +50,15 @@ std::shared_ptr<const Called> call(std::span<const std::string_view> words,
 }
 
 // With what the program's main asks of its process first.
-Task<int> site_program(std::shared_ptr<const Called> called) {
-  for (const int number : {SIGPIPE, SIGHUP, SIGUSR1}) {
+Task<int> site_program(std::shared_ptr<const Called> called, app::Origin origin = app::Origin()) {
+  for (const int number : {SIGPIPE, SIGHUP, SIGUSR1, SIGUSR2}) {
     sim::Seat::current()->process().ignore_signal(number, true);
   }
-  const app::HandedDown nothing;  // no service manager has started it
-  const app::Origin origin;
+  const app::HandedDown handed = app::take_handed_down(Loop::current()->host());
   const app::Beginning beginning{.source = &called->source,
                                  .first = &called->configuration,
                                  .descriptors = kDescriptors,
-                                 .handed = &nothing,
+                                 .handed = &handed,
                                  .origin = &origin};
   auto serving = app::serve_sites(&beginning);
   co_return co_await std::move(serving);
@@ -114,6 +113,14 @@ Task<int> site_that_is_reloaded() {
   const std::array<std::string_view, 7> words{"serve", "--config", kFile, "--shards",
                                               "1",     "--admin",  "off"};
   return reloaded_program(call(words, kConfigurations[0]));
+}
+
+Task<int> site_by_words(std::vector<std::string> words) {
+  auto called = call(std::vector<std::string_view>(words.begin() + 1, words.end()), std::nullopt);
+  app::Origin origin;
+  origin.command = std::move(words);
+  auto serving = site_program(std::move(called), std::move(origin));
+  co_return co_await std::move(serving);
 }
 
 Task<int> site_on_shards() {

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <vector>
 
 #include "vigil/coro/task.hpp"
 
@@ -17,5 +19,7 @@ Task<int> site_that_is_reloaded();
 // The same on three shards: each has a socket, or the first one hands out.
 Task<int> site_on_shards();
 Task<int> site_handed_out();
+// By these words, the program's path first: what is installed there takes its place at SIGUSR2.
+Task<int> site_by_words(std::vector<std::string> words);
 
 }  // namespace vigil::scenarios

@@ -10,7 +10,7 @@ std::span<const Scenario> all() noexcept {
   static const std::vector<Scenario> table = [] {
     std::vector<Scenario> rows;
     for (const auto part : {echo_rows(), chat_rows(), serve_rows(), http_rows(), datagram_rows(),
-                            time_rows(), task_rows(), system_rows(), shard_rows()}) {
+                            time_rows(), task_rows(), system_rows(), shard_rows(), ending_rows()}) {
       rows.insert(rows.end(), part.begin(), part.end());
     }
     return rows;

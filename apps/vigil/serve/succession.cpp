@@ -84,6 +84,12 @@ Task<std::string> ending_of(os::Process* process, const Result<bool>& served) {
 
 }  // namespace
 
+void TheirEnd::close() noexcept {
+  if (handle_ != kNoHandle) {
+    Loop::current()->syscalls().close(release());
+  }
+}
+
 Task<std::expected<std::int32_t, std::string>> raise_successor(const Origin* origin,
                                                                const Places* places,
                                                                NativeHandle status) {
@@ -91,13 +97,14 @@ Task<std::expected<std::int32_t, std::string>> raise_successor(const Origin* ori
   if (!pair) {
     co_return std::unexpected("there is no socket to hand over by: " + reason(pair.error()));
   }
+  TheirEnd theirs(pair->theirs);
   os::ProcessOptions options;
   options.arguments = origin->command;
   options.more_environment = origin->environment;
   options.more_environment.push_back(std::string(kSuccessor) + "=1");
-  options.input = os::Stdio::handle(pair->theirs);
+  options.input = os::Stdio::handle(theirs.get());
   auto process = os::Process::spawn(options);
-  Loop::current()->syscalls().close(pair->theirs);
+  theirs.close();
   if (!process) {
     co_return std::unexpected(origin->command.front() +
                               " cannot be started: " + reason(process.error()));

@@ -7,6 +7,7 @@
 #include <expected>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "serve/handed.hpp"
@@ -35,6 +36,22 @@ std::string take_sockets_of(std::string_view word, const std::vector<NativeHandl
 struct Origin {
   std::vector<std::string> command;      // the program's name first
   std::vector<std::string> environment;  // what was taken out of it
+};
+
+// The end of a line that is another process's: here it is closed as soon as that has it, or cannot.
+class TheirEnd {
+ public:
+  explicit TheirEnd(NativeHandle handle) noexcept : handle_(handle) {}
+  ~TheirEnd() { close(); }
+  TheirEnd(const TheirEnd&) = delete;
+  TheirEnd& operator=(const TheirEnd&) = delete;
+
+  NativeHandle get() const noexcept { return handle_; }
+  NativeHandle release() noexcept { return std::exchange(handle_, kNoHandle); }
+  void close() noexcept;
+
+ private:
+  NativeHandle handle_;
 };
 
 // In the process that ends: starts the next, gives it the sockets of `places`, and that of the
