@@ -19,24 +19,24 @@ Result<std::shared_ptr<Child>> Child::start(const Origin& origin, const Post& po
   if (!line) {
     return std::unexpected(line.error());
   }
+  TheirEnd its_line(line->theirs);
   auto questions = MessageSocket::pair();
   if (!questions) {
-    Loop::current()->syscalls().close(line->theirs);
     return std::unexpected(questions.error());
   }
+  TheirEnd its_questions(questions->theirs);
   os::ProcessOptions options;
   options.arguments = origin.command;
   options.more_environment = {std::string(kProcess) + "=" + std::to_string(post.number)};
-  options.input = os::Stdio::handle(line->theirs);
+  options.input = os::Stdio::handle(its_line.get());
   auto process = os::Process::spawn(options);
-  Loop::current()->syscalls().close(line->theirs);
+  its_line.close();
   if (!process) {
-    Loop::current()->syscalls().close(questions->theirs);
     return std::unexpected(process.error());
   }
   auto child = std::make_shared<Child>(std::move(*process), std::move(line->ours),
                                        std::move(questions->ours));
-  child->its_questions_ = questions->theirs;
+  child->its_questions_ = its_questions.release();
   return child;
 }
 
@@ -105,11 +105,29 @@ Task<> Child::order(std::shared_ptr<Child> self, std::string_view word) {
   }
 }
 
-Task<Result<std::string>> Child::order_and_hear(std::shared_ptr<Child> self,
-                                                std::string_view word) {
+// Past what it says too late to an earlier one.
+Task<Result<std::string>> Child::hear_of(Child* self, std::uint64_t reload) {
+  const std::string number = std::to_string(reload);
+  for (;;) {
+    auto hearing = self->hear();
+    auto word = co_await std::move(hearing);
+    if (!word || word->empty()) {
+      co_return word;
+    }
+    for (const std::string_view said : {kReloaded, kRefused}) {
+      if (*word == std::string(said) + number) {
+        co_return std::string(said);
+      }
+    }
+  }
+}
+
+Task<Result<std::string>> Child::order_reload(std::shared_ptr<Child> self) {
+  const std::uint64_t number = ++self->reloads_ordered_;
+  const std::string word = std::string(kReload) + std::to_string(number);
   auto ordering = order(self, word);
   co_await std::move(ordering);
-  auto hearing = timeout(kStartPatience, self->hear());
+  auto hearing = timeout(kStartPatience, hear_of(self.get(), number));
   co_return co_await std::move(hearing);
 }
 

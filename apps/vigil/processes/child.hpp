@@ -54,9 +54,9 @@ class Child {
 
   // Of words.hpp. One that has ended hears nothing.
   static Task<> order(std::shared_ptr<Child> self, std::string_view word);
-  // The same, and what it says to it: empty where it ended. One task at a time. Errors: timed_out.
-  static Task<Result<std::string>> order_and_hear(std::shared_ptr<Child> self,
-                                                  std::string_view word);
+  // Has it read the configuration again: what it says to that (kReloaded, kRefused), empty where it
+  // ended. One task at a time. Errors: timed_out.
+  static Task<Result<std::string>> order_reload(std::shared_ptr<Child> self);
   // What it answers at `target`, as on an admin socket. The failure is the rest of a sentence.
   static Task<std::expected<Answer, std::string>> ask(std::shared_ptr<Child> self,
                                                       std::string target, Nanos at_most);
@@ -64,6 +64,7 @@ class Child {
  private:
   Task<Result<>> give(const std::vector<Gift>* gifts, const Post* post);
   Task<Result<std::string>> hear();
+  static Task<Result<std::string>> hear_of(Child* self, std::uint64_t reload);
   static Task<Result<bool>> give_and_wait(Child* self, const std::vector<Gift>* gifts,
                                           const Post* post);
   static Task<Result<Answer>> ask_now(Child* self, std::string target);
@@ -75,6 +76,7 @@ class Child {
   Semaphore speaking_{1};
   Semaphore asking_{1};
   std::uint64_t questions_asked_ = 0;
+  std::uint64_t reloads_ordered_ = 0;
   bool serves_ = false;
 };
 

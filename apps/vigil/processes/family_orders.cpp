@@ -151,7 +151,7 @@ Task<> Family::reload() {
     if (!child) {
       continue;  // it reads it when it is started
     }
-    auto ordering = Child::order_and_hear(child, kReload);
+    auto ordering = Child::order_reload(child);
     const auto came = co_await std::move(ordering);
     if (came && *came == kReloaded) {
       taken = true;

@@ -171,9 +171,9 @@ class Conductor {
   bool reload_ = false;
   bool reopen_ = false;
   bool give_way_ = false;
-  bool reloaded_ = false;      // what came of the last
-  bool parent_waits_ = false;  // for what comes of the next
-  bool elsewhere_ = false;     // another process accepts now
+  bool reloaded_ = false;       // what came of the last
+  std::string parents_reload_;  // the number by which the parent waits for the next, if it does
+  bool elsewhere_ = false;      // another process accepts now
 };
 
 }  // namespace vigil::app

@@ -60,8 +60,8 @@ void Conductor::obey_parent(std::string_view order) {
   } else if (order == kCut) {
     begin_drain();
     cut_off(false);
-  } else if (order == kReload) {
-    parent_waits_ = true;
+  } else if (order.starts_with(kReload)) {
+    parents_reload_ = order.substr(kReload.size());
     ask_for(reload_);
   } else if (order == kReopen) {
     ask_for(reopen_);

@@ -57,6 +57,7 @@ Task<> Conductor::maintain(Conductor* self) {
   self->maintaining_ = true;
   while (self->reload_ || self->reopen_ || self->give_way_) {
     const bool reloads = std::exchange(self->reload_, false);
+    const std::string parents = reloads ? std::exchange(self->parents_reload_, {}) : std::string();
     // Where there is no memory for it, it is not done; all else goes on.
     try {
       if (reloads) {
@@ -79,8 +80,9 @@ Task<> Conductor::maintain(Conductor* self) {
     if (reloads) {
       self->say_ready();  // whatever came of it
     }
-    if (reloads && std::exchange(self->parent_waits_, false)) {
-      auto telling = self->parent_.say(self->reloaded_ ? kReloaded : kRefused);
+    if (!parents.empty()) {
+      const std::string word = std::string(self->reloaded_ ? kReloaded : kRefused) + parents;
+      auto telling = self->parent_.say(word);
       co_await std::move(telling);
     }
   }
