@@ -63,7 +63,10 @@ Loop& Shards::loop(unsigned shard) const noexcept { return shards_[shard]->loop(
 // Those that were started before one could not be are to be stopped.
 Result<> Shards::start_threads() noexcept try {
   Host& host = Loop::current()->host();
-  for (unsigned shard = 0; size() != 1 && shard != size(); ++shard) {
+  if (size() == 1 && !options_.pin) {
+    return {};
+  }
+  for (unsigned shard = 0; shard != size(); ++shard) {
     const ThreadPlace place{options_.name + "/" + std::to_string(shard), processor(shard)};
     if (shard == 0) {
       if (!options_.settle) {

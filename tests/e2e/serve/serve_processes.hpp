@@ -25,6 +25,11 @@
 namespace vigil::e2e {
 
 inline bool runs(int pid) { return ::kill(pid, 0) == 0; }
+// Not 0, which is all that this test has started, and itself.
+inline void end_hard(int pid) {
+  ASSERT_GT(pid, 0) << "it is not there";
+  ::kill(pid, SIGKILL);
+}
 
 class ServeProcesses : public testing::Test {
  protected:

@@ -21,7 +21,7 @@ TEST_P(ServeProcessesBy, one_that_is_killed_under_load_is_back_and_nobody_was_re
   const std::vector<int> before = pids();
   ASSERT_EQ(before.size(), 2u);
   for (const int pid : before) {
-    ::kill(pid, SIGKILL);
+    end_hard(pid);
     EXPECT_TRUE(eventually([&] {
       const std::vector<int> now = pids();
       return now[0] != 0 && now[1] != 0 && now[0] != pid && now[1] != pid;
@@ -46,7 +46,7 @@ TEST_F(ServeProcesses, with_all_killed_at_once_who_connects_waits_and_is_served)
   for (int round = 0; round < 3; ++round) {
     const std::vector<int> before = pids();
     for (const int pid : before) {
-      ::kill(pid, SIGKILL);
+      end_hard(pid);
     }
     std::vector<std::unique_ptr<Client>> all;
     for (int i = 0; i < 20; ++i) {

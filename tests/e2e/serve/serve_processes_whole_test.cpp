@@ -196,7 +196,8 @@ TEST_F(ServeProcesses, one_that_cannot_come_back_is_tried_again_and_again_more_s
   const std::uint16_t port = server.await_port();
   const std::vector<int> before = pids();
   std::filesystem::rename(root.path("site"), root.path("gone"));
-  ::kill(before[0], SIGKILL);
+  const auto killed = std::chrono::steady_clock::now();
+  end_hard(before[0]);
   const auto tries = [&] {
     const std::string said = server.errors();
     std::size_t count = 0;
@@ -206,7 +207,9 @@ TEST_F(ServeProcesses, one_that_cannot_come_back_is_tried_again_and_again_more_s
     }
     return count;
   };
-  EXPECT_TRUE(eventually([&] { return tries() >= 4; })) << server.errors();
+  EXPECT_TRUE(eventually([&] { return tries() >= 5; })) << server.errors();
+  // 50, 100, 200 and 400 ms between them.
+  EXPECT_GE(std::chrono::steady_clock::now() - killed, 750ms);
   EXPECT_EQ(ask("/readyz"), "process 0 is being started\n");
   EXPECT_THAT(ask("/metrics"), HasSubstr("vigil_process_up{process=\"0\"} 0\n"));
   std::filesystem::rename(root.path("gone"), root.path("site"));
