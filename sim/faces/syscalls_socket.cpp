@@ -173,21 +173,22 @@ std::int32_t option(Process& process, Op& op) noexcept {
 }
 
 std::int32_t adopt_socket(Process& process, AdoptArgs& args) noexcept {
-  int value = 0;
-  socklen_t size = sizeof value;
-  if (process.getsockopt(args.handle, SOL_SOCKET, SO_ACCEPTCONN, &value, &size) >= 0 &&
-      value != 0) {
-    args.what = AdoptArgs::What::listener;
-    return 0;
-  }
-  size = sizeof value;
-  if (const std::int32_t told = process.getsockopt(args.handle, SOL_SOCKET, SO_TYPE, &value, &size);
+  int type = 0;
+  socklen_t size = sizeof type;
+  if (const std::int32_t told = process.getsockopt(args.handle, SOL_SOCKET, SO_TYPE, &type, &size);
       told < 0) {
     return told;
   }
-  args.what = value == SOCK_STREAM      ? AdoptArgs::What::stream
-              : value == SOCK_SEQPACKET ? AdoptArgs::What::messages
-                                        : AdoptArgs::What::datagram;
+  int listens = 0;
+  size = sizeof listens;
+  if (process.getsockopt(args.handle, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) >= 0 &&
+      listens != 0) {
+    args.what = AdoptArgs::What::listener;
+    return type == SOCK_STREAM ? 0 : -ENOTSOCK;
+  }
+  args.what = type == SOCK_STREAM      ? AdoptArgs::What::stream
+              : type == SOCK_SEQPACKET ? AdoptArgs::What::messages
+                                       : AdoptArgs::What::datagram;
   return 0;
 }
 

@@ -298,21 +298,25 @@ std::int32_t option(Op& op) noexcept {
 }
 
 std::int32_t adopt_socket(AdoptArgs& args) noexcept {
-  int value = 0;
-  socklen_t size = sizeof value;
-  if (::getsockopt(args.handle, SOL_SOCKET, SO_ACCEPTCONN, &value, &size) == 0 && value != 0) {
+  int type = 0;
+  socklen_t size = sizeof type;
+  if (::getsockopt(args.handle, SOL_SOCKET, SO_TYPE, &type, &size) != 0) {
+    return -errno;
+  }
+  int listens = 0;
+  size = sizeof listens;
+  if (::getsockopt(args.handle, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 && listens != 0) {
+    if (type != SOCK_STREAM) {
+      return -ENOTSOCK;  // none of ours: what it accepts are no streams
+    }
     args.what = AdoptArgs::What::listener;
     // accept(2) alone has no flag for this call only.
     const int flags = ::fcntl(args.handle, F_GETFL);
     return ::fcntl(args.handle, F_SETFL, flags | O_NONBLOCK) != 0 ? -errno : 0;
   }
-  size = sizeof value;
-  if (::getsockopt(args.handle, SOL_SOCKET, SO_TYPE, &value, &size) != 0) {
-    return -errno;
-  }
-  args.what = value == SOCK_STREAM      ? AdoptArgs::What::stream
-              : value == SOCK_SEQPACKET ? AdoptArgs::What::messages
-                                        : AdoptArgs::What::datagram;
+  args.what = type == SOCK_STREAM      ? AdoptArgs::What::stream
+              : type == SOCK_SEQPACKET ? AdoptArgs::What::messages
+                                       : AdoptArgs::What::datagram;
   return 0;  // every call on a socket says MSG_DONTWAIT by itself: its flags stay as they are
 }
 

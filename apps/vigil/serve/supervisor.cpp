@@ -85,6 +85,9 @@ void Supervisor::complain_once(std::error_code why) {
 
 // A socket each time: words are few, and who listens may have begun anew since the last.
 Task<Result<>> Supervisor::send(std::string_view words) const {
+  if (handed_.notify.front() != '/' && handed_.notify.front() != '@') {
+    co_return error(std::errc::address_family_not_supported);  // vsock: of a virtual machine's host
+  }
   const auto address = Address::parse("unix:" + handed_.notify);
   if (!address) {
     co_return std::unexpected(address.error());

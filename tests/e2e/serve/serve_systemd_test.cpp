@@ -195,6 +195,24 @@ TEST(Systemd, a_socket_that_cannot_be_used_is_refused) {
             "is no stream socket that listens. Pass it by ListenStream=.\n");
 }
 
+// Hazard: its connections are no streams, and answers on them would be cut where a record is full.
+TEST(Systemd, a_socket_of_records_is_refused) {
+  const Folder at;
+  const int records = ::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  at.path("records").copy(address.sun_path, sizeof address.sun_path - 1);
+  ASSERT_EQ(::bind(records, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  ASSERT_EQ(::listen(records, 5), 0);
+  Process server(words_for(at, {"--listen", "127.0.0.1:0"}), {.passed = {records}});
+  const Ended ended = server.wait();
+  ::close(records);
+  EXPECT_EQ(ended.status, 1);
+  EXPECT_EQ(ended.err,
+            "vigil serve: cannot use the socket that was passed as descriptor 3: it is no stream "
+            "socket that listens. Pass it by ListenStream=.\n");
+}
+
 TEST(Systemd, a_socket_that_nobody_uses_is_named) {
   const Folder at;
   const Socket socket;
@@ -276,6 +294,19 @@ TEST(Systemd, who_does_not_listen_does_no_harm) {
   EXPECT_EQ(ended.status, 0);
   EXPECT_EQ(ended.err, "vigil serve: cannot tell the service manager at " + nobody +
                            " how it is: no such file or directory.\n");
+}
+
+TEST(Systemd, a_manager_outside_of_this_machine_is_said_once_and_does_no_harm) {
+  const Folder at;
+  at.write("a", "content");
+  Serve server(at, {"--log", "off"}, {.environment = {"NOTIFY_SOCKET=vsock:2:1234"}});
+  EXPECT_EQ(Client(server.port).get("/a").body, "content");
+  server.signal(SIGTERM);
+  const Ended ended = server.wait();
+  EXPECT_EQ(ended.status, 0);
+  EXPECT_EQ(ended.err,
+            "vigil serve: cannot tell the service manager at vsock:2:1234 how it is: address "
+            "family not supported by protocol.\n");
 }
 
 // The thread of that name, stopped alone: as one that is stuck.
