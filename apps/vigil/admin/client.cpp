@@ -6,7 +6,6 @@
 
 #include "admin/socket.hpp"
 #include "vigil/coro/scoped.hpp"
-#include "vigil/fs/directory.hpp"
 #include "vigil/http/client.hpp"
 #include "vigil/runtime/explain.hpp"
 
@@ -41,30 +40,6 @@ Task<Result<AdminAnswer>> ask(std::string path, std::string target, http::Method
   }
   answer.text = std::move(*text);
   co_return answer;
-}
-
-Task<std::vector<std::string>> sockets_in(std::string directory) {
-  std::vector<std::string> found;
-  auto opening = fs::Directory::open(directory);
-  auto opened = co_await std::move(opening);
-  if (!opened) {
-    co_return found;
-  }
-  auto listing = opened->list();
-  auto names = co_await std::move(listing);
-  bool more = names.has_value();
-  while (more) {
-    auto reading = names->next();
-    const auto batch = co_await std::move(reading);
-    more = batch && !batch->empty();
-    for (std::size_t i = 0; more && i != batch->size(); ++i) {
-      const fs::Entry& entry = (*batch)[i];
-      if (entry.kind == fs::Kind::socket && entry.name.ends_with(".sock")) {
-        found.push_back(directory + "/" + std::string(entry.name));
-      }
-    }
-  }
-  co_return found;
 }
 
 }  // namespace

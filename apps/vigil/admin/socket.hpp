@@ -14,6 +14,9 @@ namespace vigil::app {
 // socket is: /run/vigil, and what XDG_RUNTIME_DIR names.
 std::vector<std::string> admin_directories();
 
+// Their paths.
+Task<std::vector<std::string>> sockets_in(std::string directory);
+
 struct AdminSocket {
   TcpListener listener;
   std::string path;  // empty: there is none
@@ -24,8 +27,8 @@ struct AdminSocket {
 std::string before_its_time(const std::string& path);
 
 // Listens for its owner (and root) alone. `where` is a path, or "auto": in one of the directories
-// above, which is made if it can be; if there is none, there is no socket, and no error. Errors:
-// those of TcpListener::listen.
+// above, which is made if it can be; if there is none, there is no socket, and no error. What other
+// servers have left there is removed. Errors: those of TcpListener::listen.
 Task<Result<AdminSocket>> open_admin_socket(std::string where, bool succeeds);
 
 }  // namespace vigil::app

@@ -227,5 +227,32 @@ TEST_F(ServeAdmin, is_found_by_list_and_top_without_being_told_where) {
   EXPECT_EQ(server.wait().status, 0);
 }
 
+// Hazard: each one that was killed leaves a file, for ever.
+TEST_F(ServeAdmin, of_a_server_that_was_killed_is_removed_by_the_next) {
+  if (::geteuid() == 0) {
+    ASSERT_EQ(::chown(at.path().c_str(), 65534, 65534), 0);
+    ASSERT_EQ(::chmod(root.path().c_str(), 0755), 0);
+  }
+  const StartOptions user{.environment = {"XDG_RUNTIME_DIR=" + at.path()}, .as_nobody = true};
+  const std::vector<std::string> words{"--log", "off", "--shards", "1", "--admin", "auto"};
+  const auto path_of = [this](const Process& server) {
+    return at.path("vigil/" + std::to_string(server.pid()) + ".sock");
+  };
+  const Serve stays(root, words, user);
+  std::string left;
+  {
+    Serve killed(root, words, user);
+    left = path_of(killed);
+    EXPECT_EQ(::access(left.c_str(), F_OK), 0);
+    killed.signal(SIGKILL);
+    static_cast<void>(killed.wait());
+  }
+  EXPECT_EQ(::access(left.c_str(), F_OK), 0);
+  const Serve next(root, words, user);
+  EXPECT_NE(::access(left.c_str(), F_OK), 0);
+  EXPECT_EQ(::access(path_of(stays).c_str(), F_OK), 0);
+  EXPECT_EQ(::access(path_of(next).c_str(), F_OK), 0);
+}
+
 }  // namespace
 }  // namespace vigil::e2e
