@@ -36,6 +36,7 @@ ConnectionView Session::view() const {
   ConnectionView seen;
   seen.stage = stage_of(phase);
   seen.early = early_bytes(descriptor);
+  seen.memory = Memory::of(*this);
   seen.frame = reinterpret_cast<std::uintptr_t>(this);
   const Op* writer = descriptor.writer;
   if (phase == Phase::sending) {

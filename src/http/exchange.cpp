@@ -19,6 +19,17 @@ const RequestHead& Exchange::request() const noexcept { return work_.head; }
 const Limits& Exchange::limits() const noexcept { return session_.server.options.limits; }
 Result<Address> Exchange::peer() const noexcept { return session_.find_peer(); }
 
+Exchange::Charge::Charge(Exchange& exchange, std::uint64_t bytes) noexcept
+    : exchange_(exchange), bytes_(bytes) {
+  exchange.work_.memory.charged += bytes;
+  exchange.session_.server.memory.took(bytes);
+}
+
+Exchange::Charge::~Charge() {
+  exchange_.work_.memory.charged -= bytes_;
+  exchange_.session_.server.memory.gave(bytes_);
+}
+
 Result<> Exchange::fail(std::errc code) noexcept {
   if (error_ == std::errc{}) {
     error_ = code;

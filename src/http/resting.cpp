@@ -14,19 +14,25 @@ Resting::~Resting() {
 }
 
 void Resting::arrive(TcpStream accepted) noexcept {
-  const std::size_t most = state_.options.limits.connections;
-  if (most != 0 && state_.figures.connections.get() + state_.figures.asleep.get() >= most) {
-    static_cast<void>(
-        connections->spawn_isolated(&SessionRun::turn_away, std::move(accepted), &state_));
+  if (!state_.memory.admits()) {
+    turn_away(std::move(accepted), SessionRun::Lack::memory);
+  } else if (!state_.let_in()) {
+    turn_away(std::move(accepted), SessionRun::Lack::connections);
   } else if (!rest(accepted, Loop::current()->now())) {
     begin(*accepted.take_descriptor());
   }
 }
 
+void Resting::turn_away(TcpStream accepted, SessionRun::Lack lack) noexcept {
+  static_cast<void>(
+      connections->spawn_isolated(&SessionRun::turn_away, std::move(accepted), &state_, lack));
+}
+
 // Where there is no memory for its task it is closed.
 void Resting::begin(Descriptor& woken) noexcept {
-  static_cast<void>(
-      connections->spawn_isolated(&SessionRun::connection, TcpStream(&woken), &state_, this));
+  if (!connections->spawn_isolated(&SessionRun::connection, TcpStream(&woken), &state_, this)) {
+    state_.let_out();
+  }
 }
 
 bool Resting::take(Session& session) noexcept {

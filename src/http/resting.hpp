@@ -23,19 +23,26 @@ class Resting final : public vigil::detail::TurnServer {
     return std::max(options.limits.idle_time, Nanos(1));
   }
 
-  // A connection that has been idle for some time falls asleep. False: its next request is here.
+  // A connection that has been idle for some time falls asleep, and its place among those that were
+  // let in goes with it. False: its next request is here.
   bool take(Session& session) noexcept;
 
   void arrive(TcpStream accepted) noexcept override;
   void begin(Descriptor& woken) noexcept override;
   void expired() noexcept override { ++state_.figures.timed_out; }
+  void closed() noexcept override {
+    ++closed_asleep;
+    state_.let_out();
+  }
   // The server's last call sees to them, which knows how long each has rested. A drain of this
   // listener alone ends none of them.
   void end_idle() noexcept override {}
 
   Resting* next;
+  std::uint64_t closed_asleep = 0;  // that did not wake
 
  private:
+  void turn_away(TcpStream accepted, SessionRun::Lack lack) noexcept;
   bool rest(TcpStream& stream, Instant since) noexcept;
 
   Session::ServerState& state_;

@@ -24,12 +24,13 @@ Nanos interval_of(const Limits& limits) noexcept {
 }  // namespace
 
 Server::State::State(Handler each, ServerOptions how)
-    : handler(each), options(how), interval_(interval_of(how.limits)) {
+    : handler(each), options(how), memory(*this), interval_(interval_of(how.limits)) {
   fire = &State::sweep;
   last_call_.state = this;
   last_call_.fire = &State::call_last;
   ending_sleepers_.state = this;
   ending_sleepers_.fire = &State::end_sleepers;
+  memory.set_limit(how.limits.memory);
 }
 
 // What has been waited is counted in ticks: shorter ones make it less, and longer ones would make
@@ -38,6 +39,8 @@ void Server::State::set_limits(const Limits& limits) noexcept {
   const std::uint16_t fields = options.limits.fields;  // the size of Works that are there
   options.limits = limits;
   options.limits.fields = fields;
+  memory.set_limit(limits.memory);
+  memory.look();
   interval_ = std::min(interval_, interval_of(limits));
   for (Resting* each = resting; each != nullptr; each = each->next) {
     each->sleepers.set_limit(Resting::limit_of(options));
@@ -53,10 +56,30 @@ Server::State::~State() {
       Loop::current()->timers().stop(*timer);
     }
   }
+  drop_pool();
+}
+
+// ---- Works ----
+
+[[gnu::noinline]] Work* Server::State::make_work() noexcept {
+  Work* work = memory.full() ? nullptr : Work::make(options.limits.fields);
+  if (work != nullptr) {
+    memory.took(work->memory.size);
+  }
+  return work;
+}
+
+[[gnu::noinline]] void Server::State::end_work(Work* work) noexcept {
+  memory.gave(work->memory.size + work->memory.gathered);
+  delete work;
+}
+
+void Server::State::drop_pool() noexcept {
   while (Work* work = free_) {
     free_ = work->next;
-    delete work;
+    end_work(work);
   }
+  kept_ = 0;
 }
 
 // The monotonic clock tells when the second is over; a clock that was set is noticed within a tenth
@@ -94,6 +117,7 @@ void Server::State::sweep(Timer& timer) noexcept {
   for (Session* session = self.active.first; session != nullptr; session = session->next) {
     self.sweep_active(*session);
   }
+  self.memory.look();
   if (self.idle.first != nullptr || self.active.first != nullptr) {
     self.watch();
   }
@@ -334,7 +358,8 @@ ServerFigures Server::figures() const noexcept {
           .failures = counted.failures.get(),
           .turned_away = counted.turned_away.get(),
           .connections = static_cast<std::size_t>(counted.connections.get() + counted.asleep.get()),
-          .active = static_cast<std::size_t>(counted.active.get())};
+          .active = static_cast<std::size_t>(counted.active.get()),
+          .memory = state_->memory.figures()};
 }
 
 std::vector<Address> Server::active_peers() const {

@@ -63,6 +63,9 @@ Session::~Session() {
     drop_work();
   }
   --server.figures.connections;
+  if (!fell_asleep()) {
+    server.let_out();
+  }
 }
 
 inline void Session::rest() noexcept {
@@ -308,12 +311,19 @@ Task<> SessionRun::connection(TcpStream stream, Server::State* server, Resting* 
           }
           continue;  // the next request is here
         }
-        if (server->draining()) {
+        if (server->draining() || server->memory.relieving()) {
           // A request that is here already, and only was not looked at yet, is still answered.
           lease = session.stream.receive_now();
         }
       }
-      if (!lease || lease->empty() || !session.wake(*lease)) [[unlikely]] {
+      if (!lease || lease->empty()) [[unlikely]] {
+        co_return;
+      }
+      if (!session.wake(*lease)) [[unlikely]] {
+        if (server->memory.full()) {
+          *lease = Lease();
+          co_await turn_away(std::move(session.stream), server, Lack::memory);
+        }
         co_return;
       }
     }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "http/head_memo.hpp"
+#include "http/memory.hpp"
 #include "vigil/base/counters.hpp"
 #include "vigil/http/body.hpp"
 #include "vigil/http/date.hpp"
@@ -29,7 +30,9 @@ struct Work {
   // Null if there is no memory for it.
   static Work* make(std::uint16_t fields) noexcept;
   explicit Work(std::unique_ptr<FieldSlot[]> table, std::uint16_t fields) noexcept
-      : slots(std::move(table)), head(std::span<FieldSlot>(slots.get(), fields)) {
+      : memory{.size = sizeof(Work) + fields * sizeof(FieldSlot)},
+        slots(std::move(table)),
+        head(std::span<FieldSlot>(slots.get(), fields)) {
     head.remember_lines_in(lines);
   }
   Work(const Work&) = delete;
@@ -61,6 +64,17 @@ struct Work {
   Rate sending;
   std::uint32_t stalled = 0;    // ticks without progress of the write
   std::uint64_t remaining = 0;  // of the write, when last looked at
+
+  // What it counts for in Memory, and what that noted of it.
+  struct Held {
+    std::uint64_t size = 0;      // bytes of itself
+    std::uint64_t gathered = 0;  // of `gathered`, as far as they were counted
+    std::uint64_t charged = 0;   // by the handler
+    std::uint64_t progress = 0;  // when last looked at, if it was seen then
+    std::uint32_t still = 0;     // rounds without any
+    bool seen = false;
+  };
+  Held memory;
 
   BodyReader body;
   std::unique_ptr<FieldSlot[]> slots;  // of `head`
@@ -99,6 +113,7 @@ struct Session {
   // For who looks from outside.
   ConnectionView view() const;
 
+  // A connection that was let in.
   Session(TcpStream connection, Server::State& state) noexcept;
   ~Session();
   Session(const Session&) = delete;
@@ -122,6 +137,8 @@ struct Session {
   void to_list(bool active) noexcept;
   void leave_list() noexcept;
   Result<Address> find_peer() noexcept;
+  // Whoever rests and has no stream any more has gone to those that hibernate.
+  bool fell_asleep() const noexcept { return phase == Phase::idle && !stream.is_open(); }
 
   Session* next = nullptr;
   Session* prev = nullptr;
@@ -163,7 +180,7 @@ class Server::State : private Timer {
       --kept_;
       return work;
     }
-    return Work::make(options.limits.fields);
+    return make_work();
   }
   void give_work(Work* work) noexcept {
     work->clear();
@@ -172,9 +189,17 @@ class Server::State : private Timer {
       work->next = free_;
       free_ = work;
     } else {
-      delete work;
+      end_work(work);
     }
   }
+  void drop_pool() noexcept;  // Works that nobody uses
+  // A connection comes. False: there are as many as there may be, here or together. It is let out
+  // once, when its Session ends or when it is closed asleep.
+  bool let_in() noexcept {
+    const std::size_t most = options.limits.connections;
+    return count().enter(most != 0 ? most : ~std::size_t{0});
+  }
+  void let_out() noexcept { count().leave(); }
   std::int64_t wall_seconds() noexcept {
     const Instant now = Loop::current()->now();
     return now < wall_until_ ? wall_seconds_ : read_wall(now);
@@ -201,6 +226,7 @@ class Server::State : private Timer {
     Counter asleep;       // that have none
     Tally active;
   } figures;
+  Memory memory;
   DateLine date;
   std::uint32_t tick = 0;
   std::size_t turning_away = 0;
@@ -221,6 +247,11 @@ class Server::State : private Timer {
   static void end_sleepers(Timer& timer) noexcept;
   static void end_rest(Session& session) noexcept;
 
+  ConnectionCount& count() noexcept {
+    return options.together != nullptr ? *options.together : alone_;
+  }
+  Work* make_work() noexcept;
+  void end_work(Work* work) noexcept;
   static void sweep(Timer& timer) noexcept;
   void sweep_idle() noexcept;
   void sweep_active(Session& session) noexcept;
@@ -231,6 +262,7 @@ class Server::State : private Timer {
   std::int64_t read_wall(Instant now) noexcept;
 
   static constexpr std::size_t kKept = 64;  // Works that wait for the next request
+  ConnectionCount alone_;                   // unless it is counted together with others
   Work* free_ = nullptr;
   std::size_t kept_ = 0;
   Nanos interval_;
@@ -249,7 +281,9 @@ std::uint64_t left_of(const Op& op) noexcept;
 class SessionRun {
  public:
   static Task<> connection(TcpStream stream, Server::State* server, Resting* resting);
-  static Task<> turn_away(TcpStream stream, Server::State* server);
+  // Why a connection is not let in.
+  enum class Lack : std::uint8_t { connections, memory };
+  static Task<> turn_away(TcpStream stream, Server::State* server, Lack lack);
 
   // Waits for more bytes, into `pending`. False: the client has ended its side.
   static Task<Result<bool>> more(Session& session, Phase phase);
@@ -267,7 +301,8 @@ class SessionRun {
   static Task<> refuse(Session& session, unsigned status, std::string_view reason);
   static Task<> linger(Session& session);
   static Task<> discard_rest(TcpStream& stream, Drain* drain);
-  static void gather(Work& work);
+  static void gather(Session& session);
+  static void count_gathered(Session& session) noexcept;
   static void log(Session& session, const RequestHead* request, bool complete) noexcept;
   static FieldLines own_lines(Server::State& server, void*& context, std::span<char> room) noexcept;
 };

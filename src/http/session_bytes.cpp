@@ -16,7 +16,7 @@ Task<bool> SessionRun::no_head(Session& session, Progress progress) {
   if (work.out_size != 0 && !co_await flush_batch(session)) {
     co_return false;
   }
-  gather(work);
+  gather(session);
   if (session.phase != Phase::head) {
     session.enter(Phase::head);
   }
@@ -28,7 +28,8 @@ Task<bool> SessionRun::no_head(Session& session, Progress progress) {
 }
 
 // A head that is not whole yet goes to a place where it can grow.
-void SessionRun::gather(Work& work) {
+void SessionRun::gather(Session& session) {
+  Work& work = *session.work;
   const std::byte* begin = work.gathered.data();
   const bool there = !work.gathered.empty() && work.pending.data() >= begin &&
                      work.pending.data() < begin + work.gathered.size();
@@ -38,8 +39,16 @@ void SessionRun::gather(Work& work) {
   } else {
     work.gathered.assign(work.pending.begin(), work.pending.end());
     work.lease = Lease();
+    count_gathered(session);
   }
   work.pending = work.gathered;
+}
+
+void SessionRun::count_gathered(Session& session) noexcept {
+  Work& work = *session.work;
+  session.server.memory.gave(work.memory.gathered);
+  work.memory.gathered = work.gathered.capacity();
+  session.server.memory.took(work.memory.gathered);
 }
 
 Task<Result<bool>> SessionRun::more(Session& session, Phase phase) {
@@ -57,6 +66,7 @@ Task<Result<bool>> SessionRun::more(Session& session, Phase phase) {
   }
   if (phase == Phase::head) {
     work.gathered.insert(work.gathered.end(), lease->bytes().begin(), lease->bytes().end());
+    count_gathered(session);
     work.pending = work.gathered;
     co_return true;
   }

@@ -34,19 +34,24 @@ Sleepers::Sleepers(Owner& owner, Counter& asleep, Nanos limit) noexcept
   timer_.fire = &Sleepers::expire;
 }
 
+// One that is not counted any more.
+void Sleepers::close(Descriptor& stream) noexcept {
+  Loop::current()->detach(stream);
+  owner_.closed();
+}
+
 void Sleepers::clear() noexcept {
-  Loop& loop = *Loop::current();
   while (oldest_ != nullptr) {
     Descriptor& stream = *oldest_;
     leave(stream);
     uncount();
-    loop.detach(stream);
+    close(stream);
   }
   while (woken_ != nullptr) {
-    loop.detach(next_woken());
+    close(next_woken());
   }
   if (timer_.armed()) {
-    loop.timers().stop(timer_);
+    Loop::current()->timers().stop(timer_);
   }
 }
 
@@ -183,16 +188,15 @@ void Sleepers::watch() noexcept {
 // It is left to fire, also when the one that it was set for woke: that is rarer than waking.
 void Sleepers::expire(Timer& timer) noexcept {
   Sleepers& self = *static_cast<Limit&>(timer).of;
-  Loop& loop = *Loop::current();
-  const Instant now = loop.now();
+  const Instant now = Loop::current()->now();
   for (std::size_t closed = 0; closed != kClosedAtOnce && self.oldest_ != nullptr &&
                                after(since_of(*self.oldest_), self.limit_) <= now;
        ++closed) {
     Descriptor& stream = *self.oldest_;
     self.leave(stream);
     self.uncount();
-    loop.detach(stream);
     self.owner_.expired();
+    self.close(stream);
   }
   self.watch();
 }
@@ -215,7 +219,7 @@ void Sleepers::close_or_wake(Descriptor& stream) noexcept {
   std::byte* early = nullptr;
   const std::int32_t got = loop.engine().receive_at_hand(stream, early);
   if (got <= 0 && got != -ENOBUFS) {
-    loop.detach(stream);
+    close(stream);
     return;
   }
   if (got > 0) {
@@ -223,7 +227,7 @@ void Sleepers::close_or_wake(Descriptor& stream) noexcept {
         loop.engine().put_early(stream, {early, static_cast<std::size_t>(got)});
     loop.buffers().give(early);
     if (kept < 0) {
-      loop.detach(stream);
+      close(stream);
       return;
     }
   }

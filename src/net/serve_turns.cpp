@@ -56,6 +56,7 @@ Task<Result<>> serve_into(TcpListener& listener, ServeOptions& options, ServeFig
 bool TurnServer::sleep(TcpStream& stream, Instant since) noexcept {
   if (ended_) {
     stream.close();
+    closed();
     return true;
   }
   if (!sleepers.sleep(*stream.descriptor(), since)) {

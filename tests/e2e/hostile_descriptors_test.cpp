@@ -122,11 +122,12 @@ TEST(HostileDescriptors, TooFewAtTheStartAreASentenceAndNoCrash) {
   }
 }
 
+// The limit is for all shards together, wherever the kernel puts a connection.
 TEST(HostileDescriptors, AboveTheLimitOfConnectionsIsA503ThatDoesNotWait) {
   TemporaryDirectory root;
   root.write("a", "content");
   Program server({"vigil", "serve", root.path(), "--listen", "127.0.0.1:0", "--log", "off",
-                  "--connections", "10", "--shards", "1"});
+                  "--connections", "10", "--shards", "2"});
   const std::uint16_t port = server.port();
   std::vector<Peer> inside;
   for (int i = 0; i < 10; ++i) {
@@ -143,6 +144,32 @@ TEST(HostileDescriptors, AboveTheLimitOfConnectionsIsA503ThatDoesNotWait) {
   for (Peer& peer : inside) {
     EXPECT_EQ(peer.get("/a").body, "content");
   }
+  EXPECT_EQ(server.end(), 0);
+}
+
+// They hibernate: no shard has a task for them. Who goes makes room, whichever shard had it.
+TEST(HostileDescriptors, TheLimitOfConnectionsIsForThoseThatSayNothingToo) {
+  TemporaryDirectory root;
+  root.write("a", "content");
+  Program server({"vigil", "serve", root.path(), "--listen", "127.0.0.1:0", "--log", "off",
+                  "--connections", "10", "--shards", "2"});
+  const std::uint16_t port = server.port();
+  const std::size_t before = server.sockets();
+  std::vector<Peer> silent;
+  for (int i = 0; i < 10; ++i) {
+    silent.emplace_back(port);
+  }
+  ASSERT_TRUE(eventually([&] { return server.sockets() == before + 10; }));
+  for (int i = 0; i < 20; ++i) {
+    Peer outside(port);
+    ASSERT_EQ(outside.get("/a").status, 503);
+  }
+  EXPECT_EQ(silent.front().get("/a").body, "content");
+  silent.pop_back();
+  EXPECT_TRUE(eventually([&] {
+    Peer outside(port);
+    return outside.get("/a").body == "content";
+  }));
   EXPECT_EQ(server.end(), 0);
 }
 

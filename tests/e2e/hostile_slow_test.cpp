@@ -2,6 +2,7 @@
 // others are served meanwhile, the slow ones are sent away, and memory stays bounded. Hazards 38,
 // 39, 45, 55.
 #include <atomic>
+#include <memory>
 #include <thread>
 
 #include "tests/support/both_engines.hpp"
@@ -12,6 +13,8 @@ namespace vigil::test {
 namespace {
 
 constexpr std::size_t kAttackers = 300;
+// Bytes that a connection at least holds while its answer waits for it.
+constexpr std::size_t kSmallestHeld = 16384;
 
 class HostileSlow : public testing::Test {
  protected:
@@ -148,6 +151,56 @@ TEST_P(HostileSlowOn, ReadersThatNeverReadCostBoundedMemory) {
   RecordProperty("bytes_per_reader", std::to_string((server.memory() - before) / kReaders));
   readers.clear();
   EXPECT_EQ(good.get("/small").body, "served");
+  EXPECT_EQ(server.end(), 0);
+}
+
+// As many as this process may open, up to 10,000, ask for much and read nothing, where memory is
+// for a few hundred of them: it stays below its limit, and others are served all the while.
+TEST_P(HostileSlowOn, ReadersThatNeverReadLeaveMemoryBelowItsLimitAndOthersServed) {
+  constexpr std::size_t kLimit = std::size_t{32} << 20;
+  constexpr std::size_t kReserve = 200;
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+  const std::size_t most = kSanitized ? 2'000 : 10'000;
+  const std::size_t count = std::min<std::size_t>(most, limit.rlim_max - kReserve);
+  RecordProperty("clients", std::to_string(count));
+  std::vector<std::string> words = serve(GetParam());
+  words.insert(words.end(), {"--memory-limit", std::to_string(kLimit), "--shards", "2"});
+  Program server(std::move(words));
+  const std::uint16_t port = server.port();
+  EXPECT_EQ(Peer(port).get("/small").body, "served");
+  const std::size_t before = server.memory();
+  std::size_t held = 0;
+  auto good = std::make_unique<Peer>(port);
+  // Where a burst took all there is, the answer is 503, and to come again.
+  const auto is_served = [&] {
+    const Peer::Answer answer = good->get("/small");
+    if (answer.body != "served") {
+      good = std::make_unique<Peer>(port);
+    }
+    return answer.body == "served";
+  };
+  std::vector<Peer> readers;
+  readers.reserve(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    readers.emplace_back(port, 4096);
+    readers.back().send_some("GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
+    if (i % 100 == 0) {
+      ASSERT_TRUE(eventually(is_served, kSanitized ? 60s : 10s)) << "after " << i;
+      held = std::max(held, server.memory() - std::min(server.memory(), before));
+    }
+  }
+  EXPECT_TRUE(eventually([&] { return server.sockets() < kLimit / kSmallestHeld; }))
+      << server.sockets() << " sockets are still open";
+  EXPECT_TRUE(eventually(is_served));
+  held = std::max(held, server.memory() - std::min(server.memory(), before));
+  RecordProperty("bytes_held", std::to_string(held));
+  if (!kSanitized) {
+    EXPECT_LT(held, kLimit);
+  }
+  readers.clear();
   EXPECT_EQ(server.end(), 0);
 }
 

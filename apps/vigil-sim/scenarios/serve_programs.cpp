@@ -57,7 +57,7 @@ Task<int> site_program(std::shared_ptr<const Called> called, app::Origin origin 
   const app::HandedDown handed = app::take_handed_down(Loop::current()->host());
   const app::Beginning beginning{.source = &called->source,
                                  .first = &called->configuration,
-                                 .descriptors = kDescriptors,
+                                 .means = {.descriptors = kDescriptors},
                                  .handed = &handed,
                                  .origin = &origin};
   auto serving = app::serve_sites(&beginning);

@@ -198,6 +198,7 @@ std::string as_text(const ConnectionState& state) {
                   : unknown);
   layer("kernel, not sent", of_kernel(&SocketQueues::unsent));
   layer("kernel, not acknowledged", of_kernel(&SocketQueues::in_flight));
+  layer("memory of vigil", of_http(&http::ConnectionView::memory));
   if (state.kernel && state.kernel->is_tcp) {
     line(out, "peer", of_peer(*state.kernel));
   }

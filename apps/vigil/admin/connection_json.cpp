@@ -34,7 +34,8 @@ Json object(const http::ConnectionView& http) {
           {"body_bytes", http.body_read},
           {"collected_bytes", http.collected},
           {"unsent_bytes", http.unsent},
-          {"to_send_bytes", http.to_send}};
+          {"to_send_bytes", http.to_send},
+          {"memory_bytes", http.memory}};
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // One row a family: its name, what it means, and where its samples are.
 #include "admin/metrics.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -161,6 +162,38 @@ void operation_samples(std::string& out, const MetricFamily& family, const Snaps
   }
 }
 
+void memory_samples(std::string& out, const MetricFamily& family, const Snapshot& of) {
+  for (const ShardSnapshot& shard : of.shards) {
+    const auto kind = [&](std::string_view name, std::uint64_t bytes) {
+      sample(out, family, Labels().shard(shard.number).with("kind", name), bytes);
+    };
+    kind("requests", shard.http.memory.held);
+    kind("frames", shard.loop.frame_bytes);
+    kind("buffers", shard.loop.buffer_bytes);
+    kind("caches", shard.http.memory.beside);
+  }
+}
+
+template <auto Member>
+void of_memory(std::string& out, const MetricFamily& family, const Snapshot& of) {
+  for (const ShardSnapshot& shard : of.shards) {
+    sample(out, family, Labels().shard(shard.number), std::uint64_t{shard.http.memory.*Member});
+  }
+}
+
+void shed_samples(std::string& out, const MetricFamily& family, const Snapshot& of) {
+  for (const ShardSnapshot& shard : of.shards) {
+    const http::ServerFigures& http = shard.http;
+    const auto reason = [&](std::string_view name, std::uint64_t count) {
+      sample(out, family, Labels().shard(shard.number).with("reason", name), count);
+    };
+    reason("connections", http.turned_away - std::min(http.turned_away, http.memory.refused));
+    reason("memory", http.memory.refused);
+    reason("still", http.memory.reset);
+    reason("rest", http.memory.closed);
+  }
+}
+
 constexpr auto kCounter = MetricKind::counter;
 constexpr auto kGauge = MetricKind::gauge;
 
@@ -205,13 +238,24 @@ constexpr std::array kFamilies{
                  &of_servers<&http::ServerFigures::failures>},
     MetricFamily{"vigil_http_timed_out", kCounter, "", "Connections that a time limit ended.",
                  &of_servers<&http::ServerFigures::timed_out>},
-    MetricFamily{"vigil_http_turned_away", kCounter, "",
-                 "Connections above the limit, answered 503.",
+    MetricFamily{"vigil_http_turned_away", kCounter, "", "Connections above a limit, answered 503.",
                  &of_servers<&http::ServerFigures::turned_away>},
     MetricFamily{"vigil_http_connections", kGauge, "", "Connections that are open.",
                  &of_servers<&http::ServerFigures::connections>},
     MetricFamily{"vigil_http_active", kGauge, "", "Connections with a request under way.",
                  &of_servers<&http::ServerFigures::active>},
+    MetricFamily{"vigil_shed", kCounter, "",
+                 "Connections refused or ended because there were too many, by reason.",
+                 &shed_samples},
+    MetricFamily{"vigil_memory_bytes", kGauge, "bytes",
+                 "Memory that grows with clients, by kind; frames and buffers stay the loop's.",
+                 &memory_samples},
+    MetricFamily{"vigil_memory_counted_bytes", kGauge, "bytes",
+                 "What of it is in use, and counts towards the limit.",
+                 &of_memory<&http::MemoryFigures::counted>},
+    MetricFamily{"vigil_memory_limit_bytes", kGauge, "bytes",
+                 "The shard's part of --memory-limit; 0: there is none.",
+                 &of_memory<&http::MemoryFigures::limit>},
     MetricFamily{"vigil_log_dropped_lines", kCounter, "",
                  "Lines of the access log that could not be written as fast as they came.",
                  [](std::string& out, const MetricFamily& family, const Snapshot& of) {

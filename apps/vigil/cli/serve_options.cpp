@@ -51,6 +51,14 @@ std::optional<std::string> store_connections(Settings& into, std::string_view te
   return store<&Settings::connections, within<&parse_count, 1, 100'000'000>>(into, text);
 }
 
+std::optional<std::string> store_memory_limit(Settings& into, std::string_view text) {
+  if (text == "auto" || text == "off") {
+    into.memory_limit = text == "auto" ? 0 : kNoMemoryLimit;
+    return std::nullopt;
+  }
+  return store<&Settings::memory_limit, within<&parse_size, 16 * kMiB, 1024 * kTiB>>(into, text);
+}
+
 std::optional<std::string> store_shards(Settings& into, std::string_view text) {
   if (text == "auto") {
     into.shards = 0;
@@ -90,7 +98,7 @@ std::optional<std::string> store_status(Settings& into, std::string_view text) {
   return std::nullopt;
 }
 
-constexpr std::array<Option, 35> kServeOptions{{
+constexpr std::array<Option, 36> kServeOptions{{
     {"config", "FILE", "",
      "a configuration file (TOML), in which each option here has a key of the same name; what the "
      "command line says goes before it. SIGHUP reads it again",
@@ -198,6 +206,11 @@ constexpr std::array<Option, 35> kServeOptions{{
     {"connections", "N|auto", "auto",
      "open connections. auto: the descriptor limit, raised as far as allowed, less a reserve",
      "503", "Limits", store_connections},
+    {"memory-limit", "SIZE|auto|off", "auto",
+     "memory that grows with clients. Near it caches give back, then connections that rest are "
+     "closed, then those whose client moves nothing are reset. auto: four fifths of what the "
+     "machine and its control groups allow",
+     "503", "Limits", store_memory_limit},
 
     {"cache-files", "N", "1000", "open files kept for the next request", "", "Cache",
      store<&Settings::cache_files, within<&parse_count, 0, 1'000'000>>, Keyed::site},

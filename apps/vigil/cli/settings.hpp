@@ -13,6 +13,8 @@
 
 namespace vigil::cli {
 
+inline constexpr std::uint64_t kNoMemoryLimit = ~std::uint64_t{0};
+
 struct Settings {
   std::string config;  // path of the configuration file; empty: none
   std::string directory;
@@ -46,6 +48,8 @@ struct Settings {
   Nanos min_rate_after{};
   Nanos write_timeout{};          // without a byte taken by the client
   std::uint64_t connections = 0;  // 0: as many as there are descriptors, less a reserve
+  // Bytes; 0: a part of what the machine and its control groups allow; kNoMemoryLimit: none.
+  std::uint64_t memory_limit = 0;
 
   std::uint64_t cache_files = 0;   // open files kept
   std::uint64_t cache_memory = 0;  // bytes of small bodies kept

@@ -164,7 +164,7 @@ Task<int> serve_by_processes(const Beginning* beginning) {
   }
   Supervisor supervisor(*handed);
   Family family({*beginning->source, *beginning->origin, passed, supervisor}, *first,
-                beginning->descriptors, std::move(*signals));
+                beginning->means.descriptors, std::move(*signals));
   if (const std::string why = family.open(); !why.empty()) {
     complain(why);
     co_return 1;
@@ -179,7 +179,7 @@ Task<int> serve_by_processes(const Beginning* beginning) {
     Loop::current()->syscalls().close(std::exchange(admin->status_copy, kNoHandle));
   }
   family.show_status_at(admin->status_at);
-  WholeService whole{.family = &family, .descriptors = beginning->descriptors};
+  WholeService whole{.family = &family, .descriptors = beginning->means.descriptors};
   whole.places = std::move(*admin);
   auto living = Family::live(&family, &show_whole, &whole);
   co_await std::move(living);

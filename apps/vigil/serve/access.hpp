@@ -53,6 +53,8 @@ class AccessLog {
   void record(const site::LogRecord& record) noexcept;
   // Lines that never reached the log, since the start. Any thread.
   const Counter& dropped() const noexcept { return lines_.dropped(); }
+  // Of lines that wait to be written, and of those being written.
+  std::size_t waiting_bytes() const noexcept { return lines_.waiting_bytes(); }
   // Once nothing is written any more: lines that did not get there, at most.
   std::uint64_t unwritten() const noexcept { return lines_.unwritten(); }
 

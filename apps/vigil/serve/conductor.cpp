@@ -40,7 +40,8 @@ void complain(const std::string& sentence) { Loop::current()->host().log(sentenc
 
 ShardsOptions Conductor::shards_options() const {
   ShardsOptions options;
-  options.count = parent_.there() ? parent_.shards() : count_shards(configuration_, descriptors_);
+  options.count =
+      parent_.there() ? parent_.shards() : count_shards(configuration_, means_.descriptors);
   options.pin = settings().pin;
   options.pin_from = parent_.number() * options.count;
   options.loop.spin = settings().spin;
@@ -262,7 +263,7 @@ Task<std::string> Conductor::ask_all(Question what, const Plan* plan) {
 }
 
 Task<std::string> Conductor::prepare(Plan* plan) {
-  auto share = share_out(*plan->configuration, descriptors_, shards_->size());
+  auto share = share_out(*plan->configuration, means_, shards_->size());
   if (!share) {
     co_return std::move(share.error());
   }

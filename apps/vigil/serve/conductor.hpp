@@ -48,7 +48,7 @@ class Conductor {
     NativeHandle status;     // the socket of its address, or none
     std::string admin_path;  // of the admin socket, if that takes it when all shards serve
   };
-  Conductor(const Around& around, const config::Configuration& first, std::uint64_t descriptors,
+  Conductor(const Around& around, const config::Configuration& first, const Means& means,
             os::Signals signals, std::string status_at)
       : panel_(around.panel),
         passed_(around.passed),
@@ -61,7 +61,8 @@ class Conductor {
         status_at_(std::move(status_at)),
         source_(around.source),
         configuration_(first),
-        descriptors_(descriptors - std::min(descriptors, passed_.size())),
+        means_{.descriptors = means.descriptors - std::min(means.descriptors, passed_.size()),
+               .memory = means.memory},
         signals_(std::move(signals)) {
     passed_.stand_in(configuration_);
   }
@@ -77,6 +78,7 @@ class Conductor {
 
   Shards& shards() const noexcept { return *shards_; }
   Panel& panel() const noexcept { return panel_; }
+  http::ConnectionCount& connections() noexcept { return connections_; }
   // The worker of that shard, for that shard; null: it is not there yet, or not any more.
   Worker*& seat(unsigned shard) noexcept { return seats_[shard].worker; }
   // While shard 0 waits for this one.
@@ -151,7 +153,8 @@ class Conductor {
   const std::string status_at_;  // empty: nowhere
   const config::Source& source_;
   config::Configuration configuration_;
-  std::uint64_t descriptors_;
+  const Means means_;
+  http::ConnectionCount connections_;  // of all shards
   os::Signals signals_;
   Shards* shards_ = nullptr;
   std::vector<Seat> seats_;

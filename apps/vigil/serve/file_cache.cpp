@@ -65,6 +65,17 @@ bool FileCache::shrink() noexcept {
   return some;
 }
 
+void FileCache::give_back() noexcept {
+  const std::size_t most = memory_ / 2;
+  for (Entry* entry = oldest_; entry != nullptr && memory_ > most;) {
+    Entry* newer = entry->newer_;
+    if (entry->memory != 0) {
+      forget(*entry);
+    }
+    entry = newer;
+  }
+}
+
 void FileCache::clear() noexcept {
   while (oldest_ != nullptr) {
     forget(*oldest_);

@@ -30,6 +30,8 @@ class FileCache {
   void forget(Entry& entry) noexcept;
   // Lets the half that was used longest ago go; false if nothing was there.
   bool shrink() noexcept;
+  // The same where memory is scarce, and only of entries that hold some.
+  void give_back() noexcept;
   void clear() noexcept;
 
   std::size_t entries() const noexcept { return by_key_.size(); }

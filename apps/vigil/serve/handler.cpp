@@ -206,6 +206,8 @@ Task<> answer_at_length(http::Exchange& exchange, Service& service, std::uint64_
   const http::Exchange::Answer head{.status = static_cast<unsigned>(answer.status),
                                     .lines = *lines,
                                     .own_lines = request_id_line(id, own)};
+  // A listing may be long, and its client slow.
+  const http::Exchange::Charge charge(exchange, answer.text.capacity());
   Held* held = entry ? &entry->held[static_cast<std::size_t>(answer.coding)] : nullptr;
   auto sending = send_body(exchange, head, answer, held);
   static_cast<void>(co_await std::move(sending));  // the log tells that it was cut off
@@ -254,6 +256,26 @@ http::FieldLines own_lines(void* hooks, void*& context, std::span<char> room) no
   }
   check(room.size() >= kRequestIdLine, "a server gives less room than the line of a name takes");
   return request_id_line(service.ids.name(number_of(context)), room.first<kRequestIdLine>());
+}
+
+std::uint64_t kept_bytes(void* hooks) noexcept {
+  const Service& service = *static_cast<Service*>(hooks);
+  std::uint64_t bytes = service.log.waiting_bytes();
+  if (service.hosts) {
+    for (const Hosts::Shared& hosted : service.hosts->all()) {
+      bytes += hosted->site.cache().memory();
+    }
+  }
+  return bytes;
+}
+
+void give_back(void* hooks) noexcept {
+  const Service& service = *static_cast<Service*>(hooks);
+  if (service.hosts) {
+    for (const Hosts::Shared& hosted : service.hosts->all()) {
+      hosted->site.give_back();
+    }
+  }
 }
 
 void log_exchange(void* context, const http::ExchangeEnd& end) noexcept {

@@ -36,4 +36,8 @@ Task<> answer(http::Exchange& exchange, Service& service);
 void log_exchange(void* service, const http::ExchangeEnd& end) noexcept;
 http::FieldLines own_lines(void* service, void*& context, std::span<char> room) noexcept;
 
+// For ServerOptions::beside and give_back: bodies that are cached, and lines of the log that wait.
+std::uint64_t kept_bytes(void* service) noexcept;
+void give_back(void* service) noexcept;
+
 }  // namespace vigil::app

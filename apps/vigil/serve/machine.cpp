@@ -5,11 +5,25 @@
 #include <csignal>
 
 #include "vigil/loop/host.hpp"
+#include "vigil/loop/machine.hpp"
 
 namespace vigil::app {
 
 std::uint64_t raise_descriptor_limit() noexcept {
   return std::min(native_host().raise_descriptor_limit(), kNoLimit);
+}
+
+std::uint64_t usable_memory() {
+  std::uint64_t least = 0;
+  for (const MachineLimit& limit : machine_limits()) {
+    const auto bytes = limit.place == "MemAvailable" ? limit.most
+                       : limit.place == "memory.max" ? limit.value
+                                                     : std::nullopt;
+    if (bytes && *bytes != 0 && (least == 0 || *bytes < least)) {
+      least = *bytes;
+    }
+  }
+  return least;
 }
 
 cli::Screen screen() noexcept {

@@ -13,6 +13,10 @@ namespace vigil::app {
 inline constexpr std::uint64_t kNoLimit = 1'000'000'000;
 std::uint64_t raise_descriptor_limit() noexcept;
 
+// Bytes that this process can have: what the machine has, or its control groups allow if that is
+// less; 0: nobody says.
+std::uint64_t usable_memory();
+
 // How standard output shows text: in colour only on a terminal, and not if NO_COLOR is set.
 cli::Screen screen() noexcept;
 

@@ -55,7 +55,6 @@ Task<> serve_with(Conductor* conductor) {
 Task<int> serve_sites(const Beginning* beginning) {
   const config::Configuration* first = beginning->first;
   const HandedDown* handed = beginning->handed;
-  const std::uint64_t descriptors = beginning->descriptors;
   PassedSockets passed;
   std::string unusable = passed.take(*handed);
   Predecessor predecessor;
@@ -98,8 +97,9 @@ Task<int> serve_sites(const Beginning* beginning) {
                                  *beginning->origin,
                                  admin->status_copy,
                                  admin->before_its_time ? admin->path : std::string()};
-  Conductor conductor(around, *first, descriptors, std::move(*signals), admin->status_at);
-  auto whole = beside_admin(std::move(*admin), &panel, descriptors, &serve_with, &conductor);
+  Conductor conductor(around, *first, beginning->means, std::move(*signals), admin->status_at);
+  auto whole = beside_admin(std::move(*admin), &panel, beginning->means.descriptors, &serve_with,
+                            &conductor);
   co_await std::move(whole);
   if (around.status != kNoHandle) {
     Loop::current()->syscalls().close(around.status);
@@ -110,7 +110,7 @@ Task<int> serve_sites(const Beginning* beginning) {
 int serve(const cli::Invocation& asked, std::vector<std::string> command) {
   ignore_signals();
   const HandedDown handed = take_handed_down(native_host());
-  const std::uint64_t descriptors = raise_descriptor_limit();
+  const Means means{.descriptors = raise_descriptor_limit(), .memory = usable_memory()};
   const config::Source source = config::source_of(asked);
   const auto first = config::begin(source);
   if (!first) {
@@ -125,11 +125,8 @@ int serve(const cli::Invocation& asked, std::vector<std::string> command) {
     options.sqpoll = settings.sqpoll;
   }
   const Origin origin{.command = std::move(command), .environment = handed.for_successor()};
-  const Beginning beginning{.source = &source,
-                            .first = &*first,
-                            .descriptors = descriptors,
-                            .handed = &handed,
-                            .origin = &origin};
+  const Beginning beginning{
+      .source = &source, .first = &*first, .means = means, .handed = &handed, .origin = &origin};
   return vigil::run(std::move(options), leads ? &serve_by_processes : &serve_sites, &beginning);
 }
 

@@ -7,6 +7,7 @@
 
 #include "config/load.hpp"
 #include "serve/handed.hpp"
+#include "serve/share.hpp"
 #include "serve/succession.hpp"
 #include "vigil/coro/task.hpp"
 
@@ -21,7 +22,7 @@ int serve(const cli::Invocation& asked, std::vector<std::string> command);
 struct Beginning {
   const config::Source* source;        // what a reload reads
   const config::Configuration* first;  // what that says now
-  std::uint64_t descriptors;           // how many this process may open
+  Means means;
   const HandedDown* handed;
   const Origin* origin;
 };

@@ -17,6 +17,8 @@ constexpr std::uint64_t kShardDescriptors = 12;
 constexpr std::uint64_t kFewestConnections = 16;  // of each
 constexpr unsigned kMostShards = 256;
 constexpr std::size_t kSmallestLogBuffer = 64 * 1024;
+// Of a shard: with less it would have to let go of what a few requests need.
+constexpr std::uint64_t kLeastMemory = 4U << 20;
 
 // What the admin loop needs. A socket that nobody asked for by name gives way where they are few.
 std::uint64_t of_admin(const cli::Settings& settings, std::uint64_t left) noexcept {
@@ -31,6 +33,15 @@ std::uint64_t part_of(std::uint64_t whole, unsigned shards) noexcept {
   return whole / shards + (whole % shards != 0 ? 1 : 0);
 }
 
+// The rest is for what does not grow with clients, and for the kernel's own.
+std::uint64_t memory_of(const cli::Settings& settings, std::uint64_t usable,
+                        unsigned shards) noexcept {
+  const bool off = settings.memory_limit == cli::kNoMemoryLimit;
+  const std::uint64_t all =
+      off ? 0 : (settings.memory_limit != 0 ? settings.memory_limit : usable / 5 * 4);
+  return all == 0 ? 0 : std::max(all / shards, kLeastMemory);
+}
+
 }  // namespace
 
 unsigned processes_of(const cli::Settings& settings) noexcept {
@@ -38,9 +49,11 @@ unsigned processes_of(const cli::Settings& settings) noexcept {
 }
 
 std::expected<Share, std::string> share_out(const config::Configuration& configuration,
-                                            std::uint64_t descriptors, unsigned shards) {
-  // What is asked for is for all processes; descriptors are this one's.
-  const unsigned parts = shards * processes_of(configuration.program.values);
+                                            const Means& means, unsigned shards) {
+  // What is asked for is for all processes, and so is memory; descriptors are this one's.
+  const unsigned processes = processes_of(configuration.program.values);
+  const unsigned parts = shards * processes;
+  const std::uint64_t descriptors = means.descriptors;
   const std::uint64_t asked = configuration.program.values.connections;
   // A listener has a duplicate of its socket, for a process that takes this one's place.
   std::uint64_t own = kOwnDescriptors + (shards - 1) * kShardDescriptors +
@@ -51,12 +64,13 @@ std::expected<Share, std::string> share_out(const config::Configuration& configu
     return std::unexpected(cli::too_few_descriptors(descriptors, own + least));
   }
   Share share{.shards = parts};
+  share.memory = memory_of(configuration.program.values, means.memory, parts);
   for_each_site(configuration, [&](const config::Part& site) {
     share.wanted += part_of(site.values.cache_files, parts);
   });
   share.files = std::min(share.wanted, (descriptors - own - least) / 4 / shards);
-  share.connections =
-      asked != 0 ? part_of(asked, parts) : (descriptors - own) / shards - share.files;
+  share.connections = asked != 0 ? part_of(asked, processes)
+                                 : ((descriptors - own) / shards - share.files) * shards;
   return share;
 }
 
@@ -68,7 +82,7 @@ unsigned count_shards(const config::Configuration& configuration, std::uint64_t 
   }
   const unsigned usable = std::min(Loop::current()->host().processors().usable, kMostShards);
   unsigned count = std::max(1U, usable / processes_of(settings));
-  while (count > 1 && !share_out(configuration, descriptors, count)) {
+  while (count > 1 && !share_out(configuration, {.descriptors = descriptors}, count)) {
     --count;
   }
   return count;
@@ -86,6 +100,7 @@ http::Limits limits_of(const cli::Settings& settings, const Share& share) noexce
   limits.rate_grace = settings.min_rate_after;
   limits.write_stall = settings.write_timeout;
   limits.connections = static_cast<std::size_t>(share.connections);
+  limits.memory = share.memory;
   return limits;
 }
 

@@ -13,19 +13,26 @@ namespace vigil::app {
 
 // One shard's part.
 struct Share {
-  unsigned shards = 1;  // of all processes
-  std::uint64_t connections = 0;
+  unsigned shards = 1;            // of all processes
+  std::uint64_t connections = 0;  // of all shards of this process together
+  std::uint64_t memory = 0;       // bytes; 0: no limit
   // Of all its caches together: the files that they may keep open, and those that were asked for.
   std::uint64_t files = 0;
   std::uint64_t wanted = 0;
 };
 
+// What this process may have.
+struct Means {
+  std::uint64_t descriptors = 0;
+  std::uint64_t memory = 0;  // bytes, of all processes; 0: nobody knows
+};
+
 unsigned processes_of(const cli::Settings& settings) noexcept;
 
-// Divides what is asked for, and the descriptors, of which this process may open so many. The
-// failure is the whole sentence: there are too few.
+// Divides what is asked for, and what there is. The failure is the whole sentence: there are too
+// few descriptors.
 std::expected<Share, std::string> share_out(const config::Configuration& configuration,
-                                            std::uint64_t descriptors, unsigned shards);
+                                            const Means& means, unsigned shards);
 
 // Of each process, which may open so many descriptors: what was asked for, or what fits.
 unsigned count_shards(const config::Configuration& configuration, std::uint64_t descriptors);

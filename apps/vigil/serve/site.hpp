@@ -49,6 +49,8 @@ class Site {
 
   Changes& changes() noexcept { return changes_; }
   const FileCache& cache() const noexcept { return cache_; }
+  // Memory is scarce: lets half of the bodies go that it keeps, those used longest ago.
+  void give_back() noexcept { cache_.give_back(); }
 
  private:
   // A lookup under way, for those who ask for the same meanwhile.

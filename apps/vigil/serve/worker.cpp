@@ -42,11 +42,14 @@ Worker::Worker(Conductor& conductor)
 
 Worker::~Worker() { conductor_.panel().hide(shard_); }
 
-http::ServerOptions Worker::options(const Conductor& conductor) noexcept {
+http::ServerOptions Worker::options(Conductor& conductor) noexcept {
   http::ServerOptions options;
   options.limits = limits_of(conductor.settings(), {});
+  options.together = &conductor.connections();
   options.drain = &drain_;
   options.own_lines = &own_lines;
+  options.beside = &kept_bytes;
+  options.give_back = &give_back;
   options.hook_context = &service_;
   return options;
 }

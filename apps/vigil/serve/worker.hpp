@@ -67,7 +67,7 @@ class Worker : public std::enable_shared_from_this<Worker> {
     bool used = false;
   };
 
-  http::ServerOptions options(const Conductor& conductor) noexcept;
+  http::ServerOptions options(Conductor& conductor) noexcept;
   // Three scopes, each outliving the next: the log is written until the last answer is in it;
   // changes are followed while anything is served.
   static Task<> with_log(Scope& log, Worker* self);

@@ -82,6 +82,7 @@ class LogBuffer {
   // The lines taken are written, or given up: `lost_lines` of them were not.
   void written(std::uint64_t lost_lines = 0) noexcept;
 
+  std::size_t waiting_bytes() const noexcept { return filling_.size() + writing_.size(); }
   // Lines that the log has not been given, those included that it is not yet told of.
   std::uint64_t unwritten() const noexcept;
   // Lines that never reached the log, since the start.

@@ -16,6 +16,7 @@
 #include "vigil/base/result.hpp"
 #include "vigil/base/time.hpp"
 #include "vigil/coro/task.hpp"
+#include "vigil/http/connection_count.hpp"
 #include "vigil/http/message.hpp"
 #include "vigil/http/writer.hpp"
 #include "vigil/net/serve.hpp"
@@ -24,6 +25,7 @@
 namespace vigil::http {
 
 class Exchange;
+class Memory;
 class Server;
 struct Session;
 struct Work;
@@ -41,6 +43,12 @@ struct Limits {
   Nanos rate_grace = std::chrono::seconds(10);
   Nanos write_stall = std::chrono::seconds(30);  // a client that takes nothing at all: reset
   std::size_t connections = 0;                   // more are answered 503; 0: no limit of its own
+  // Bytes of memory: what this server holds for its requests, frames and receive buffers in use of
+  // its loop, and ServerOptions::beside; 0: no limit. Where it comes near, pools and the owner's
+  // caches give back, then some of those that rest are closed, the longest first, then connections
+  // are reset that wait for a client which moves nothing, those that hold most for longest first.
+  // Nearer still connections that come are answered 503, and at the limit requests.
+  std::uint64_t memory = 0;
 };
 
 // How one exchange ended, for a log.
@@ -54,15 +62,28 @@ struct ExchangeEnd {
   Instant began;               // when the server took the request up
 };
 
+// What holds memory, and what its limit (Limits::memory) did. `beside` and `counted` are of the
+// last look, which is a second old at most while there are connections.
+struct MemoryFigures {
+  std::uint64_t held = 0;     // bytes, now: requests under way, and what handlers charged
+  std::uint64_t beside = 0;   // bytes that the owner has
+  std::uint64_t counted = 0;  // bytes, all that the limit is for
+  std::uint64_t limit = 0;    // bytes; 0: none
+  std::uint64_t refused = 0;  // connections answered 503, at the limit
+  std::uint64_t reset = 0;    // connections whose client moved nothing
+  std::uint64_t closed = 0;   // connections that rested
+};
+
 // Figures since the server was made.
 struct ServerFigures {
   std::uint64_t requests = 0;     // answered, with whatever status
   std::uint64_t refused = 0;      // of these, heads and bodies that were malformed or above a limit
   std::uint64_t timed_out = 0;    // connections ended by a time limit
   std::uint64_t failures = 0;     // handlers that ended with an exception, or without an answer
-  std::uint64_t turned_away = 0;  // connections above the limit
+  std::uint64_t turned_away = 0;  // connections above a limit, answered 503
   std::size_t connections = 0;    // now
   std::size_t active = 0;         // now: with a request under way
+  MemoryFigures memory;
 };
 
 // One request and its answer, while the handler runs. Views of the request are good until the
@@ -134,6 +155,20 @@ class Exchange {
         : stream(std::move(s)), early(std::move(e)), early_size(n) {}
   };
   Task<Result<Upgraded>> upgrade(FieldLines lines);
+
+  // Counts `bytes` that the handler keeps for this exchange, such as an answer that it made,
+  // towards Limits::memory, for as long as this lives; the handler ends it before it returns.
+  class Charge {
+   public:
+    Charge(Exchange& exchange, std::uint64_t bytes) noexcept;
+    ~Charge();
+    Charge(const Charge&) = delete;
+    Charge& operator=(const Charge&) = delete;
+
+   private:
+    Exchange& exchange_;
+    std::uint64_t bytes_;
+  };
 
   // Whether an answer was begun.
   bool answered() const noexcept { return status_ != 0; }
@@ -262,6 +297,8 @@ class Handler {
 
 struct ServerOptions {
   Limits limits = {};
+  // Null: Limits::connections is for this server alone; else for all that share the count.
+  ConnectionCount* together = nullptr;
   FieldLines lines = {};  // in every answer, such as "Server: x\r\n"
   // When it begins, each connection has its last answers, which say Connection: close. One that
   // rests is closed half a second later, or at once if it has rested long: who may have sent a
@@ -276,7 +313,15 @@ struct ServerOptions {
   // is left there.
   FieldLines (*own_lines)(void* hook_context, void*& context,
                           std::span<char> room) noexcept = nullptr;
-  void* hook_context = nullptr;  // handed back to both
+  // Bytes that the owner has beside and that count towards Limits::memory, such as caches: called
+  // when memory is looked at. And called when it is scarce, up to ten times a second: to give back.
+  std::uint64_t (*beside)(void* hook_context) noexcept = nullptr;
+  void (*give_back)(void* hook_context) noexcept = nullptr;
+  void* hook_context = nullptr;  // handed back to all of these
+
+  std::uint64_t beside_bytes() const noexcept {
+    return beside != nullptr ? beside(hook_context) : 0;
+  }
 };
 
 // Where a connection of a server stands, and how many of its bytes the server has: for who looks
@@ -301,6 +346,8 @@ struct ConnectionView {
   // since the handler began.
   std::uint64_t unsent = 0;
   std::uint64_t to_send = 0;
+  // Bytes of memory that the connection holds, beside the frames of its tasks.
+  std::uint64_t memory = 0;
   // A place in the frame of the connection's task, see Dump::Task::frames; 0: it hibernates.
   std::uintptr_t frame = 0;
 };
@@ -338,6 +385,7 @@ class Server {
   friend struct Session;
   friend class SessionRun;
   friend class Exchange;
+  friend class Memory;
   class State;
 
   std::unique_ptr<State> state_;

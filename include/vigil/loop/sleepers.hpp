@@ -28,6 +28,8 @@ class Sleepers final : public Node {
     virtual void begin(Descriptor& woken) noexcept = 0;
     // One slept for the whole limit, and was closed.
     virtual void expired() noexcept = 0;
+    // One was closed before it began, for whatever reason: also each that expired.
+    virtual void closed() noexcept {}
 
    protected:
     ~Owner() = default;
@@ -91,6 +93,7 @@ class Sleepers final : public Node {
   void append(Descriptor& stream, Instant idle_since) noexcept;
   void leave(Descriptor& stream) noexcept;
   void uncount() noexcept;
+  void close(Descriptor& stream) noexcept;
   Descriptor& next_woken() noexcept;
   void close_or_wake(Descriptor& stream) noexcept;
   void watch() noexcept;

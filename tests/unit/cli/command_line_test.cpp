@@ -64,6 +64,7 @@ TEST(CommandLine, starts_from_the_documented_limits) {
   EXPECT_EQ(s.write_timeout, 30s);
   EXPECT_EQ(s.body_limit, 1U << 20);
   EXPECT_EQ(s.connections, 0U);
+  EXPECT_EQ(s.memory_limit, 0U);
   EXPECT_EQ(s.drain, 30s);
   EXPECT_EQ(s.log, LogFormat::json);
   EXPECT_EQ(s.log_file, "-");
@@ -82,6 +83,16 @@ TEST(CommandLine, takes_values_after_a_space_or_an_equals_sign_and_the_operand_a
   }
   EXPECT_EQ(read({"serve", "--", "--listing"})->settings.directory, "--listing");
   EXPECT_EQ(read({"serve", "--log-file", "-"})->settings.log_file, "-");
+}
+
+TEST(CommandLine, takes_a_limit_of_memory_or_none_or_that_of_the_machine) {
+  EXPECT_EQ(read({"serve", "--memory-limit", "64M"})->settings.memory_limit, 64U << 20);
+  EXPECT_EQ(read({"serve", "--memory-limit=off"})->settings.memory_limit, kNoMemoryLimit);
+  EXPECT_EQ(read({"serve", "--memory-limit=auto"})->settings.memory_limit, 0U);
+  EXPECT_TRUE(fault({"serve", "--memory-limit", "15M"})
+                  .starts_with("vigil serve: --memory-limit 15M is out of range."));
+  EXPECT_TRUE(fault({"serve", "--memory-limit", "much"})
+                  .starts_with("vigil serve: --memory-limit much is not a size."));
 }
 
 TEST(CommandLine, listens_on_every_place_named_and_on_the_initial_one_only_if_none_is) {

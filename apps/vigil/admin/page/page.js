@@ -108,7 +108,8 @@ function merged(shards) {
 }
 
 const kTrouble = [
-  ["connections above the limit, answered 503", (s) => s.http.turned_away],
+  ["connections above a limit, answered 503", (s) => s.http.turned_away],
+  ["connections ended for want of memory", (s) => s.memory.reset + s.memory.closed],
   ["requests malformed or above a limit", (s) => s.http.refused],
   ["connections that a time limit ended", (s) => s.http.timed_out],
   ["handlers that failed", (s) => s.http.failures],
