@@ -16,6 +16,7 @@
 #include <new>
 
 #include "loop/become_user.hpp"
+#include "loop/pin.hpp"
 #include "loop/shard_thread.hpp"
 #include "loop/thread_watch.hpp"
 #include "vigil/loop/host.hpp"
@@ -73,6 +74,7 @@ class Threads final : public Host::Crew {
 
  private:
   bool start_one() noexcept {
+    const Unpinned everywhere;
     // Signals belong to the program's own threads: a thread of ours inherits a full mask.
     sigset_t all;
     sigset_t before;

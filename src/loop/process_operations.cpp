@@ -13,6 +13,7 @@
 
 #include "loop/environment.hpp"
 #include "loop/operations.hpp"
+#include "loop/pin.hpp"
 #include "poll/lower.hpp"
 #include "vigil/loop/descriptor.hpp"
 #include "vigil/loop/system_arguments.hpp"
@@ -69,6 +70,7 @@ class Plan {
   }
 
   int start(const SpawnArgs& args, pid_t& pid) const noexcept try {
+    const Unpinned everywhere;
     const auto environment =
         with_more(args.environment != nullptr ? args.environment : environ, args.more_environment);
     return ::posix_spawnp(&pid, args.arguments[0], &actions_, &attributes_,

@@ -2,71 +2,21 @@
 #include "loop/shard_thread.hpp"
 
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <new>
+#include <optional>
 
+#include "loop/pin.hpp"
 #include "vigil/loop/loop.hpp"
 
 namespace vigil {
 namespace {
 
 constexpr std::size_t kNameRoom = 16;  // pthread_setname_np(3), with the zero
-
-// The processors of one thread, as many as the kernel knows.
-class Mask {
- public:
-  explicit Mask(std::size_t count) noexcept : count_(count), set_(CPU_ALLOC(count)) {}
-  ~Mask() {
-    if (set_ != nullptr) {
-      CPU_FREE(set_);
-    }
-  }
-  Mask(const Mask&) = delete;
-  Mask& operator=(const Mask&) = delete;
-
-  explicit operator bool() const noexcept { return set_ != nullptr; }
-  std::size_t bytes() const noexcept { return CPU_ALLOC_SIZE(count_); }
-  std::size_t count() const noexcept { return count_; }
-  cpu_set_t* get() const noexcept { return set_; }
-  bool has(std::size_t processor) const noexcept {
-    return CPU_ISSET_S(processor, bytes(), set_) != 0;
-  }
-
- private:
-  std::size_t count_;
-  cpu_set_t* set_;
-};
-
-// The calling thread's; null if there is no memory.
-std::unique_ptr<Mask> own_mask() noexcept {
-  // The kernel refuses a mask that is smaller than its own.
-  for (std::size_t count = 1024; count <= std::size_t{1} << 20; count *= 2) {
-    std::unique_ptr<Mask> mask(new (std::nothrow) Mask(count));
-    if (!mask || !*mask) {
-      return nullptr;
-    }
-    if (::sched_getaffinity(0, mask->bytes(), mask->get()) == 0) {
-      return mask;
-    }
-  }
-  return nullptr;
-}
-
-// 0 or an errno.
-int stay_on(pthread_t thread, unsigned processor) noexcept {
-  const Mask one(processor + std::size_t{1});
-  if (!one) {
-    return ENOMEM;
-  }
-  CPU_ZERO_S(one.bytes(), one.get());
-  CPU_SET_S(processor, one.bytes(), one.get());
-  return ::pthread_setaffinity_np(thread, one.bytes(), one.get());
-}
 
 void give_name(pthread_t thread, const std::string& name) noexcept {
   std::array<char, kNameRoom> cut{};
@@ -84,20 +34,22 @@ class ShardThread final : public Host::Thread {
   }
 
   int start(const ThreadPlace& place) noexcept {
-    if (place.processor) {
-      // Before it begins, so that its memory comes from there: it inherits the mask of its maker.
-      const std::unique_ptr<Mask> before = own_mask();
-      if (!before) {
-        return ENOMEM;
-      }
-      if (const int failed = stay_on(::pthread_self(), *place.processor); failed != 0) {
-        return failed;
-      }
-      const int failed = create();
-      ::pthread_setaffinity_np(::pthread_self(), before->bytes(), before->get());
-      return named(failed, place);
+    const Unpinned everywhere;
+    if (!place.processor) {
+      return named(create(), place);
     }
-    return named(create(), place);
+    // Before it begins, so that its memory comes from there: it inherits the mask of its maker.
+    before_ = own_mask();
+    processor_ = *place.processor;
+    if (!before_) {
+      return ENOMEM;
+    }
+    if (const int failed = stay_on(processor_); failed != 0) {
+      return failed;
+    }
+    const int failed = create();
+    take_mask(*before_);
+    return named(failed, place);
   }
 
  private:
@@ -126,6 +78,10 @@ class ShardThread final : public Host::Thread {
   }
 
   void run() noexcept {
+    std::optional<Pinned> pinned;
+    if (before_) {
+      pinned.emplace(processor_, *before_);
+    }
     if (Loop* loop = body_.begin(nullptr, nullptr)) {
       while (!body_.over()) {
         loop->turn();
@@ -136,6 +92,8 @@ class ShardThread final : public Host::Thread {
 
   ShardBody& body_;
   pthread_t thread_{};
+  std::unique_ptr<ProcessorMask> before_;
+  unsigned processor_ = 0;
   bool started_ = false;
 };
 
@@ -144,21 +102,23 @@ class OwnPlace final : public Host::Thread {
   ~OwnPlace() override {
     ::pthread_setname_np(::pthread_self(), name_.data());
     if (before_) {
-      ::pthread_setaffinity_np(::pthread_self(), before_->bytes(), before_->get());
+      pinned_.reset();
+      take_mask(*before_);
     }
   }
 
   int take(const ThreadPlace& place) noexcept {
     ::pthread_getname_np(::pthread_self(), name_.data(), name_.size());
     if (place.processor) {
-      std::unique_ptr<Mask> before = own_mask();
+      std::unique_ptr<ProcessorMask> before = own_mask();
       if (!before) {
         return ENOMEM;
       }
-      if (const int failed = stay_on(::pthread_self(), *place.processor); failed != 0) {
+      if (const int failed = stay_on(*place.processor); failed != 0) {
         return failed;
       }
       before_ = std::move(before);
+      pinned_.emplace(*place.processor, *before_);
     }
     give_name(::pthread_self(), place.name);
     return 0;
@@ -166,7 +126,8 @@ class OwnPlace final : public Host::Thread {
 
  private:
   std::array<char, kNameRoom> name_{};
-  std::unique_ptr<Mask> before_;
+  std::unique_ptr<ProcessorMask> before_;
+  std::optional<Pinned> pinned_;
 };
 
 }  // namespace
@@ -195,8 +156,9 @@ Result<std::unique_ptr<Host::Thread>> settle_thread(const ThreadPlace& place) no
 }
 
 Processors usable_processors() {
+  const Unpinned everywhere;
   Processors found;
-  if (const std::unique_ptr<Mask> mask = own_mask()) {
+  if (const std::unique_ptr<ProcessorMask> mask = own_mask()) {
     for (std::size_t processor = 0; processor != mask->count(); ++processor) {
       if (mask->has(processor)) {
         found.allowed.push_back(static_cast<unsigned>(processor));

@@ -12,6 +12,7 @@
 #include <new>
 
 #include "loop/code_places.hpp"
+#include "loop/pin.hpp"
 #include "loop/watched_thread.hpp"
 
 namespace vigil {
@@ -87,6 +88,7 @@ class Watch final : public ThreadWatch {
   }
 
   int start_thread() noexcept {
+    const Unpinned everywhere;
     sigset_t all;
     sigset_t before;
     ::sigfillset(&all);
