@@ -34,6 +34,7 @@
 #include "vigil/net/resolve.hpp"
 #include "vigil/net/serve.hpp"
 #include "vigil/net/serve_turns.hpp"
+#include "vigil/net/shortage.hpp"
 #include "vigil/net/tcp.hpp"
 #include "vigil/net/udp.hpp"
 #include "vigil/os/pipe.hpp"

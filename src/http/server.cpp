@@ -322,11 +322,11 @@ class LastCallOnDrain : public Drain::Watcher {
 }  // namespace
 
 Task<Result<>> Server::serve(TcpListener& listener) {
-  return state_->serve(listener, state_->options.drain);
+  return state_->serve(listener, state_->options.drain, shortage());
 }
 
 Task<Result<>> Server::serve(TcpListener& listener, Drain& accepting) {
-  return state_->serve(listener, &accepting);
+  return state_->serve(listener, &accepting, shortage());
 }
 
 void Server::set_limits(const Limits& limits) noexcept { state_->set_limits(limits); }
@@ -335,9 +335,9 @@ void Server::set_log(void (*log)(void*, const ExchangeEnd&) noexcept) noexcept {
   state_->options.log = log;
 }
 
-Task<Result<>> Server::State::serve(TcpListener& listener, Drain* accepting) {
+Task<Result<>> Server::State::serve(TcpListener& listener, Drain* accepting, Shortage shortage) {
   State* state = this;
-  ServeOptions how{.drain = accepting};
+  ServeOptions how{.drain = accepting, .shortage = shortage};
   ServeFigures counted;
   Resting resting_here(*state);
   if (state->options.drain != nullptr) {
@@ -358,6 +358,7 @@ ServerFigures Server::figures() const noexcept {
           .failures = counted.failures.get(),
           .turned_away = counted.turned_away.get(),
           .connections = static_cast<std::size_t>(counted.connections.get() + counted.asleep.get()),
+          .asleep = static_cast<std::size_t>(counted.asleep.get()),
           .active = static_cast<std::size_t>(counted.active.get()),
           .memory = state_->memory.figures()};
 }

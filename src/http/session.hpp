@@ -211,7 +211,7 @@ class Server::State : private Timer {
   void set_limits(const Limits& limits) noexcept;
   // When a connection that fell idle at this tick did so; not before that.
   Instant when_of(std::uint32_t idle_since) const noexcept;
-  Task<Result<>> serve(TcpListener& listener, Drain* accepting);
+  Task<Result<>> serve(TcpListener& listener, Drain* accepting, Shortage shortage);
 
   Handler handler;
   ServerOptions options;

@@ -26,17 +26,20 @@ std::int32_t read_some(Op& op) noexcept {
   });
 }
 
-// A pipe has no MSG_NOSIGNAL: SIGPIPE is held back around the call, and taken if the call raised
-// it. The program's own handling of it stays as it is.
+// Neither a pipe nor sendfile(2) has MSG_NOSIGNAL: SIGPIPE is held back around the call, and taken
+// if the call raised it. The program's own handling of it stays as it is. One that the program
+// itself holds back may have been there before.
 class NoPipeSignal {
  public:
   NoPipeSignal() noexcept {
     ::sigemptyset(&pipe_);
     ::sigaddset(&pipe_, SIGPIPE);
-    sigset_t pending;
-    ::sigpending(&pending);
-    was_pending_ = ::sigismember(&pending, SIGPIPE) == 1;
     ::pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
+    if (::sigismember(&before_, SIGPIPE) == 1) {
+      sigset_t pending;
+      ::sigpending(&pending);
+      was_pending_ = ::sigismember(&pending, SIGPIPE) == 1;
+    }
   }
   ~NoPipeSignal() {
     const int kept = errno;
@@ -54,7 +57,7 @@ class NoPipeSignal {
  private:
   sigset_t pipe_;
   sigset_t before_;
-  bool was_pending_;
+  bool was_pending_ = false;
 };
 
 ssize_t write_pipe(int handle, const iovec* vectors, std::size_t count) noexcept {
@@ -132,8 +135,11 @@ std::int32_t write_file(Op& op) noexcept {
     auto offset = static_cast<off_t>(file.offset);
     const auto step =
         static_cast<std::size_t>(std::min({file.size, share, file.in_memory - file.offset}));
-    const std::int32_t sent =
-        outcome([&] { return ::sendfile(op.on->handle, file.file, &offset, step); });
+    const std::int32_t sent = outcome([&] {
+      errno = 0;
+      const NoPipeSignal held;
+      return ::sendfile(op.on->handle, file.file, &offset, step);
+    });
     if (sent < 0) {
       return sent;
     }

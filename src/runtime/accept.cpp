@@ -332,7 +332,9 @@ std::vector<AcceptFigures> Acceptors::figures() const {
     const std::uint64_t empty = place->loop->engine().empty_accepts();
     all.push_back({.accepted = place->share.accepted.load(std::memory_order_relaxed),
                    .live = place->live(),
-                   .empty = empty - place->empty_before.load(std::memory_order_relaxed)});
+                   .empty = empty - place->empty_before.load(std::memory_order_relaxed),
+                   .exhausted = place->share.exhausted.load(std::memory_order_relaxed),
+                   .refused = place->share.refused.load(std::memory_order_relaxed)});
   }
   return all;
 }

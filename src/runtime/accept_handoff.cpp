@@ -44,14 +44,15 @@ bool Acceptors::hand(NativeHandle handle) {
   return false;
 }
 
-Task<Result<>> Acceptors::hand_out(Drain& drain) {
+Task<Result<>> Acceptors::hand_out(Drain& drain, Shortage shortage) {
   if (places_.size() == 1 || strategy_ != AcceptStrategy::handoff) {
     co_return Result<>{};
   }
-  auto handing =
-      scoped([](Scope& scope, Acceptors* self,
-                Drain* until) -> Task<Result<>> { return self->hand_out_all(&scope, until); },
-             this, &drain);
+  auto handing = scoped(
+      [](Scope& scope, Acceptors* self, Drain* until, const Shortage* how) -> Task<Result<>> {
+        return self->hand_out_all(&scope, until, how);
+      },
+      this, &drain, static_cast<const Shortage*>(&shortage));
   const Result<> result = co_await std::move(handing);
   if (!drain.begun()) {
     co_return result;
@@ -73,8 +74,10 @@ Task<Result<>> Acceptors::hand_out(Drain& drain) {
   co_return Result<>{};
 }
 
-Task<Result<>> Acceptors::hand_out_all(Scope* scope, Drain* drain) {
+Task<Result<>> Acceptors::hand_out_all(Scope* scope, Drain* drain, const Shortage* shortage) {
   detail::LastCall last(*drain, own_, *scope);
+  ServeFigures counted;
+  detail::Reserve reserve(own_, *shortage, counted, &places_.front()->share);
   AcceptArgs args;
   for (;;) {
     const std::int32_t handle = co_await detail::Operation(Opcode::accept, own_.descriptor_, &args);
@@ -84,7 +87,9 @@ Task<Result<>> Acceptors::hand_out_all(Scope* scope, Drain* drain) {
       if (!detail::passes(failure.error())) {
         co_return failure;
       }
+      reserve.ran_out(failure.error());
       co_await sleep_for(detail::kAcceptPause);
+      reserve.refill();
       continue;
     }
     auto handing_on = hand_on(handle);

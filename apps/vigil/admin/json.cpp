@@ -50,6 +50,7 @@ Json shard(const ShardSnapshot& of) {
             {"timed_out", of.http.timed_out},
             {"turned_away", of.http.turned_away},
             {"connections", of.http.connections},
+            {"asleep", of.http.asleep},
             {"active", of.http.active}}},
           {"memory",
            {{"requests_bytes", of.http.memory.held},
@@ -90,7 +91,11 @@ Json stall(const StallSnapshot& of) {
 Json listener(const ListenerSnapshot& of) {
   Json shards = Json::array();
   for (const AcceptFigures& each : of.shards) {
-    shards.push_back({{"accepted", each.accepted}, {"live", each.live}, {"empty", each.empty}});
+    shards.push_back({{"accepted", each.accepted},
+                      {"live", each.live},
+                      {"empty", each.empty},
+                      {"exhausted", each.exhausted},
+                      {"refused", each.refused}});
   }
   const auto skewed = skew(of.shards);
   return {{"at", of.at},

@@ -357,7 +357,7 @@ Result<> Conductor::take_in(Plan& plan) {
 
 Task<> Conductor::hand_out(Conductor* self, std::shared_ptr<Place> place) {
   for (;;) {
-    auto handing = place->acceptors->hand_out(place->handing);
+    auto handing = place->acceptors->hand_out(place->handing, shortage_at_first(*self));
     const Result<> ended = co_await std::move(handing);
     if (ended || ended.error() == std::errc::operation_canceled) {
       co_return;

@@ -14,6 +14,7 @@
 #include "processes/parent.hpp"
 #include "serve/opened.hpp"
 #include "serve/places.hpp"
+#include "serve/shortage.hpp"
 #include "serve/succession.hpp"
 #include "serve/supervisor.hpp"
 #include "vigil/coro/sync.hpp"
@@ -79,6 +80,7 @@ class Conductor {
   Shards& shards() const noexcept { return *shards_; }
   Panel& panel() const noexcept { return panel_; }
   http::ConnectionCount& connections() noexcept { return connections_; }
+  ShortageTeller& shortage() noexcept { return shortage_; }
   // The worker of that shard, for that shard; null: it is not there yet, or not any more.
   Worker*& seat(unsigned shard) noexcept { return seats_[shard].worker; }
   // While shard 0 waits for this one.
@@ -157,6 +159,7 @@ class Conductor {
   http::ConnectionCount connections_;  // of all shards
   os::Signals signals_;
   Shards* shards_ = nullptr;
+  ShortageTeller shortage_;
   std::vector<Seat> seats_;
   Places places_;
   Places left_;  // of a reload that was refused: some shard may not have let go of them yet

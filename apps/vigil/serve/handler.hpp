@@ -8,6 +8,7 @@
 
 #include "serve/access.hpp"
 #include "serve/hosts.hpp"
+#include "serve/shortage.hpp"
 #include "site/request_id.hpp"
 #include "vigil/http/server.hpp"
 
@@ -21,6 +22,7 @@ struct Service {
 
   std::shared_ptr<const Hosts> hosts;
   AccessLog log;
+  ShortageTeller* shortage = nullptr;  // of all shards
   site::RequestIds ids;
   site::RequestIds boundaries;  // between the parts of an answer: not to be guessed from the ids
   // Used between two waits of one task, so that reading a request allocates nothing.

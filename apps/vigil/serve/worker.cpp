@@ -37,6 +37,7 @@ Worker::Worker(Conductor& conductor)
                          })
                  .value_or(nullptr);
   }
+  service_.shortage = &conductor.shortage();
   conductor.panel().show(shard_, {Loop::current(), &server_, &service_.log.dropped()});
 }
 
@@ -51,6 +52,8 @@ http::ServerOptions Worker::options(Conductor& conductor) noexcept {
   options.beside = &kept_bytes;
   options.give_back = &give_back;
   options.hook_context = &service_;
+  options.patience = kPatience;
+  options.exhausted = &tell_exhausted;
   return options;
 }
 

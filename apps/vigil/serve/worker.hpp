@@ -56,6 +56,7 @@ class Worker : public std::enable_shared_from_this<Worker> {
   // Whose requests are under way.
   std::vector<Address> peers() const { return server_.active_peers(); }
   const http::Server& server() const noexcept { return server_; }
+  http::Server& server() noexcept { return server_; }
 
  private:
   // Accepts for this shard, until its last connection has ended.

@@ -82,6 +82,7 @@ struct ServerFigures {
   std::uint64_t failures = 0;     // handlers that ended with an exception, or without an answer
   std::uint64_t turned_away = 0;  // connections above a limit, answered 503
   std::size_t connections = 0;    // now
+  std::size_t asleep = 0;         // now: of these, those that hibernate
   std::size_t active = 0;         // now: with a request under way
   MemoryFigures memory;
 };
@@ -317,6 +318,11 @@ struct ServerOptions {
   // when memory is looked at. And called when it is scarce, up to ten times a second: to give back.
   std::uint64_t (*beside)(void* hook_context) noexcept = nullptr;
   void (*give_back)(void* hook_context) noexcept = nullptr;
+  // Out of descriptors, who comes waits until there is one. Once that has lasted so long, those who
+  // wait are answered 503 and closed, see Shortage. Zero: they wait however long it takes.
+  Nanos patience{};
+  // Called then ten times a second, also for want of memory: why accepting failed.
+  void (*exhausted)(void* hook_context, std::error_code why) noexcept = nullptr;
   void* hook_context = nullptr;  // handed back to all of these
 
   std::uint64_t beside_bytes() const noexcept {
@@ -372,6 +378,13 @@ class Server {
   void set_limits(const Limits& limits) noexcept;
   // ServerOptions::log from now on; null: none.
   void set_log(void (*log)(void* hook_context, const ExchangeEnd& end) noexcept) noexcept;
+
+  // How who comes is treated out of descriptors, for whoever accepts for this server
+  // (Acceptors::hand_out); good as long as the server.
+  Shortage shortage() noexcept;
+  // Writes the 503 to a client for which there is no descriptor into `room`, and has it logged: its
+  // size in bytes, 0 if there is no room. `peer` may be empty.
+  std::size_t refuse(const Address& peer, std::span<char> room) noexcept;
 
   ServerFigures figures() const noexcept;  // any thread
   // The peers of connections that have a request under way: who holds a drain on. Connections that

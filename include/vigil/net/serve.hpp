@@ -9,6 +9,7 @@
 
 #include "vigil/coro/scoped.hpp"
 #include "vigil/coro/sleep.hpp"
+#include "vigil/net/shortage.hpp"
 #include "vigil/net/tcp.hpp"
 
 namespace vigil {
@@ -63,6 +64,7 @@ struct ServeFigures {
   std::uint64_t accepted = 0;
   std::uint64_t shed = 0;       // refused, because `max_connections` were there
   std::uint64_t exhausted = 0;  // times that accepting had to wait for descriptors or memory
+  std::uint64_t refused = 0;    // connections, for want of descriptors (Shortage)
   std::uint64_t failures = 0;   // connections whose task ended with an exception, which was logged
   std::uint64_t cut_off = 0;    // connections that had not ended at the drain's limit
   std::uint64_t timed_out = 0;  // serve_turns: closed, because they hibernated for `idle_timeout`
@@ -79,6 +81,7 @@ struct ServeOptions {
   bool end_idle = false;
   // serve_turns: a connection that hibernates so long is closed. Never early; zero: no limit.
   Nanos idle_timeout{};
+  Shortage shortage = {};
 };
 
 namespace detail {
@@ -158,6 +161,7 @@ void attend(Scope& connections, TcpStream accepted, const ServeOptions& options,
 template <class F, class... A>
 Task<Result<>> accept_all(Scope& connections, TcpListener& listener, LastCall* last,
                           ServeOptions& options, ServeFigures& figures, F handler, A... args) {
+  Reserve reserve(listener, options.shortage, figures);
   for (;;) {
     auto accepted = co_await listener.accept();
     if (last != nullptr) {
@@ -169,8 +173,9 @@ Task<Result<>> accept_all(Scope& connections, TcpListener& listener, LastCall* l
       if (!passes(accepted.error())) {
         co_return std::unexpected(accepted.error());
       }
-      ++figures.exhausted;
+      reserve.ran_out(accepted.error());
       co_await sleep_for(kAcceptPause);
+      reserve.refill();
       continue;
     }
     attend(connections, std::move(*accepted), options, figures, handler, args...);
@@ -227,9 +232,9 @@ Task<Result<>> serve_in(Scope& connections, TcpListener& listener, ServeOptions&
 
 // Runs `handler(stream, args...)`, a Task<>, for each connection that `listener` accepts; returns
 // when all have ended after a drain, or with the error that stopped it (operation_canceled if its
-// scope was cancelled). Out of descriptors or memory it waits a moment and goes on. An exception
-// that leaves a handler is logged and counted, and closes that connection alone. The listener must
-// outlive it.
+// scope was cancelled). Out of descriptors or memory it waits a moment and goes on, see Shortage.
+// An exception that leaves a handler is logged and counted, and closes that connection alone. The
+// listener must outlive it.
 template <TaskBody F, class... A>
 Task<Result<>> serve(TcpListener& listener, ServeOptions options, F handler, A... args) {
   ServeFigures own;

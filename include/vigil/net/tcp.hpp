@@ -235,12 +235,17 @@ struct ListenOptions {
 
 namespace detail {
 
+class Reserve;
+
 // What a listener of several shards has on one of them (runtime/accept.hpp).
 struct ListenerShare {
   Address address;
   // Connections that another shard accepted; null: the listener has a socket of its own.
   ShardChannel<NativeHandle>* handed = nullptr;
-  std::atomic<std::uint64_t> accepted{0};  // written by its loop, read by any
+  // Written by its loop, read by any.
+  std::atomic<std::uint64_t> accepted{0};
+  std::atomic<std::uint64_t> exhausted{0};  // as in ServeFigures
+  std::atomic<std::uint64_t> refused{0};
 };
 
 }  // namespace detail
@@ -327,6 +332,7 @@ class TcpListener {
 
  private:
   friend class Acceptors;
+  friend class detail::Reserve;
   explicit TcpListener(Descriptor* descriptor, detail::ListenerShare* share = nullptr) noexcept
       : descriptor_(descriptor), share_(share) {}
   void leave_share() noexcept;

@@ -32,8 +32,10 @@ std::optional<AcceptStrategy> accept_strategy(std::string_view name) noexcept;
 // What came to one shard.
 struct AcceptFigures {
   std::uint64_t accepted = 0;
-  std::size_t live = 0;     // handles that its loop has now, beyond those it had when it began
-  std::uint64_t empty = 0;  // wake-ups by a listener that found nothing to accept
+  std::size_t live = 0;         // handles that its loop has now, beyond those it had when it began
+  std::uint64_t empty = 0;      // wake-ups by a listener that found nothing to accept
+  std::uint64_t exhausted = 0;  // as in ServeFigures, of this address; `handoff`: all at shard 0
+  std::uint64_t refused = 0;
 };
 
 // How uneven counts are: most to least. 1: all alike; nothing: one has none.
@@ -91,8 +93,9 @@ class Acceptors {
 
   // For `handoff`, on shard 0: accepts and hands out until it is cancelled, and returns why it
   // stopped; or until the drain begins: then until nobody waits any more, and the listeners of all
-  // shards end (broken_pipe) when what is theirs was accepted. At once for the others.
-  Task<Result<>> hand_out(Drain& drain);
+  // shards end (broken_pipe) when what is theirs was accepted. At once for the others. `shortage`
+  // is as in ServeOptions: shard 0 refuses for all.
+  Task<Result<>> hand_out(Drain& drain, Shortage shortage = {});
 
   // Any thread: by shard, a moment ago.
   std::vector<AcceptFigures> figures() const;
@@ -109,7 +112,7 @@ class Acceptors {
   void tell_address();
   Place& least_loaded() noexcept;
   bool hand(NativeHandle handle);
-  Task<Result<>> hand_out_all(Scope* scope, Drain* drain);
+  Task<Result<>> hand_out_all(Scope* scope, Drain* drain, const Shortage* shortage);
   Task<Result<>> hand_on(NativeHandle handle);
 
   Shards& shards_;
