@@ -25,19 +25,25 @@ std::int32_t read_some(Process& process, Op& op) noexcept {
                               : process.read(op.on->handle, to));
 }
 
-// A pipe has no MSG_NOSIGNAL: SIGPIPE is held back around the call, and taken if it raised it.
-std::int64_t write_pipe(Process& process, int handle, std::span<const iovec> vectors) noexcept {
+// Neither a pipe nor sendfile(2) has MSG_NOSIGNAL: SIGPIPE is held back around the call, and taken
+// if it raised it.
+template <class F>
+std::int64_t without_signal(Process& process, F call) noexcept {
   sigset_t pipe;
   sigset_t before;
   sigemptyset(&pipe);
   sigaddset(&pipe, SIGPIPE);
   process.sigprocmask(SIG_BLOCK, &pipe, &before);
-  const std::int64_t written = process.writev(handle, vectors);
+  const std::int64_t written = call();
   if (written == -EPIPE) {
     process.sigtimedwait(&pipe);
   }
   process.sigprocmask(SIG_SETMASK, &before, nullptr);
   return written;
+}
+
+std::int64_t write_pipe(Process& process, int handle, std::span<const iovec> vectors) noexcept {
+  return without_signal(process, [&] { return process.writev(handle, vectors); });
 }
 
 // Advances the operation, so that it goes on where it stopped when it is performed again.
@@ -121,7 +127,8 @@ std::int32_t write_file(Process& process, Op& op) noexcept {
     std::uint64_t offset = file.offset;
     const auto step =
         static_cast<std::size_t>(std::min({file.size, share, file.in_memory - file.offset}));
-    const std::int32_t sent = narrow(process.sendfile(op.on->handle, file.file, &offset, step));
+    const std::int32_t sent = narrow(without_signal(
+        process, [&] { return process.sendfile(op.on->handle, file.file, &offset, step); }));
     if (sent < 0) {
       return sent;
     }

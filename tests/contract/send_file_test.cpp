@@ -1,6 +1,7 @@
 // send_file: the whole of a file arrives, and a large one does not keep the loop for itself.
 #include <gtest/gtest.h>
 
+#include <csignal>
 #include <cstdlib>
 #include <fstream>
 #include <string>
@@ -92,6 +93,35 @@ TEST_P(SendFileTest, OfALargeFileToAFastReaderLetsOthersHaveTheirTurn) {
   EXPECT_EQ(got.size(), sent.size());
   EXPECT_TRUE(got == sent);
   EXPECT_GE(turns, kSize / (std::size_t{2} << 20) - 1);
+}
+
+// Hazard 33: sendfile(2) has no MSG_NOSIGNAL, and the disposition here is the default.
+TEST_P(SendFileTest, ToWhoHasLeftIsAnErrorAndNoSignal) {
+  ASSERT_EQ(::signal(SIGPIPE, SIG_DFL), SIG_DFL);
+  const TemporaryDirectory directory;
+  directory.write("small", "content");
+  const std::string path = directory / "small";
+  const Handle file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  ASSERT_GE(file.get(), 0);
+  run(
+      [](int from) -> Task<> {
+        int pair[2];
+        EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+        ::close(pair[1]);
+        auto stream = TcpStream::adopt(pair[0]);
+        CO_ASSERT_OK(stream);
+        for (int i = 0; i < 2; ++i) {
+          auto sending = stream->send_file(from, 0, 7);
+          EXPECT_EQ((co_await std::move(sending)).error(), std::errc::broken_pipe);
+        }
+        sigset_t pending;
+        sigset_t blocked;
+        ::sigpending(&pending);
+        ::pthread_sigmask(SIG_BLOCK, nullptr, &blocked);
+        EXPECT_EQ(::sigismember(&pending, SIGPIPE), 0);
+        EXPECT_EQ(::sigismember(&blocked, SIGPIPE), 0);
+      },
+      file.get());
 }
 
 INSTANTIATE_ON_EVERY_ENGINE(SendFileTest);

@@ -20,6 +20,9 @@ struct Shape {
   std::string engine;
   std::string shards;
   std::string accept;
+  friend void PrintTo(const Shape& shape, std::ostream* out) {
+    *out << shape.engine << " " << shape.accept << " " << shape.shards;
+  }
 };
 
 // On each engine, and by each way to accept.
@@ -71,7 +74,9 @@ class HostileShortage : public testing::TestWithParam<Shape> {
   }
   // The sum of a counter over listeners and shards.
   static std::uint64_t metric(std::uint16_t port, const std::string& name) {
-    const std::string text = Peer(port).get("/metrics", "Connection: close\r\n").body;
+    Peer asks(port);
+    asks.send("GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    const std::string text = asks.read_to_end();
     std::uint64_t sum = 0;
     for (std::size_t at = text.find("\n" + name + "{"); at != std::string::npos;
          at = text.find("\n" + name + "{", at + 1)) {
@@ -126,7 +131,9 @@ TEST_P(HostileShortage, TellsNewcomersAndServesWhoIsInside) {
   constexpr std::chrono::milliseconds kWatched = 1s;
   std::this_thread::sleep_for(kWatched);  // what is measured
   EXPECT_LT(server.cpu() - cpu, kWatched / (kSanitized ? 4 : 20));
-  EXPECT_EQ(inside.get("/small").status, 503);
+  if (GetParam().shards == "1") {
+    EXPECT_EQ(inside.get("/small").status, 503);
+  }
   downloads.clear();
   EXPECT_TRUE(eventually([&] { return Peer(port).get("/small").body == "content"; }));
   EXPECT_EQ(inside.get("/small").body, "content");
