@@ -26,16 +26,16 @@ std::int32_t read_some(Process& process, Op& op) noexcept {
 }
 
 // Neither a pipe nor sendfile(2) has MSG_NOSIGNAL: SIGPIPE is held back around the call, and taken
-// if it raised it.
+// if it raised it, which one that wrote a part may have done, too.
 template <class F>
-std::int64_t without_signal(Process& process, F call) noexcept {
+std::int64_t without_signal(Process& process, std::size_t whole, F call) noexcept {
   sigset_t pipe;
   sigset_t before;
   sigemptyset(&pipe);
   sigaddset(&pipe, SIGPIPE);
   process.sigprocmask(SIG_BLOCK, &pipe, &before);
   const std::int64_t written = call();
-  if (written == -EPIPE) {
+  if (written == -EPIPE || (written >= 0 && static_cast<std::size_t>(written) < whole)) {
     process.sigtimedwait(&pipe);
   }
   process.sigprocmask(SIG_SETMASK, &before, nullptr);
@@ -43,7 +43,11 @@ std::int64_t without_signal(Process& process, F call) noexcept {
 }
 
 std::int64_t write_pipe(Process& process, int handle, std::span<const iovec> vectors) noexcept {
-  return without_signal(process, [&] { return process.writev(handle, vectors); });
+  std::size_t whole = 0;
+  for (const iovec& each : vectors) {
+    whole += each.iov_len;
+  }
+  return without_signal(process, whole, [&] { return process.writev(handle, vectors); });
 }
 
 // Advances the operation, so that it goes on where it stopped when it is performed again.
@@ -128,7 +132,7 @@ std::int32_t write_file(Process& process, Op& op) noexcept {
     const auto step =
         static_cast<std::size_t>(std::min({file.size, share, file.in_memory - file.offset}));
     const std::int32_t sent = narrow(without_signal(
-        process, [&] { return process.sendfile(op.on->handle, file.file, &offset, step); }));
+        process, step, [&] { return process.sendfile(op.on->handle, file.file, &offset, step); }));
     if (sent < 0) {
       return sent;
     }

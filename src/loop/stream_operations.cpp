@@ -27,43 +27,40 @@ std::int32_t read_some(Op& op) noexcept {
 }
 
 // Neither a pipe nor sendfile(2) has MSG_NOSIGNAL: SIGPIPE is held back around the call, and taken
-// if the call raised it. The program's own handling of it stays as it is. One that the program
-// itself holds back may have been there before.
-class NoPipeSignal {
- public:
-  NoPipeSignal() noexcept {
-    ::sigemptyset(&pipe_);
-    ::sigaddset(&pipe_, SIGPIPE);
-    ::pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
-    if (::sigismember(&before_, SIGPIPE) == 1) {
-      sigset_t pending;
-      ::sigpending(&pending);
-      was_pending_ = ::sigismember(&pending, SIGPIPE) == 1;
+// if the call raised it, which one that wrote a part may have done, too. The program's own handling
+// of it stays as it is. One that the program itself holds back may have been there before.
+template <class F>
+ssize_t without_signal(std::size_t whole, F call) noexcept {
+  sigset_t pipe;
+  sigset_t before;
+  ::sigemptyset(&pipe);
+  ::sigaddset(&pipe, SIGPIPE);
+  ::pthread_sigmask(SIG_BLOCK, &pipe, &before);
+  bool was_pending = false;
+  if (::sigismember(&before, SIGPIPE) == 1) {
+    sigset_t pending;
+    ::sigpending(&pending);
+    was_pending = ::sigismember(&pending, SIGPIPE) == 1;
+  }
+  const ssize_t written = call();
+  const int kept = errno;
+  const bool raised = written < 0 ? kept == EPIPE : static_cast<std::size_t>(written) < whole;
+  if (raised && !was_pending) {
+    const timespec now{};
+    while (::sigtimedwait(&pipe, nullptr, &now) < 0 && errno == EINTR) {
     }
   }
-  ~NoPipeSignal() {
-    const int kept = errno;
-    if (kept == EPIPE && !was_pending_) {
-      const timespec now{};
-      while (::sigtimedwait(&pipe_, nullptr, &now) < 0 && errno == EINTR) {
-      }
-    }
-    ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-    errno = kept;
-  }
-  NoPipeSignal(const NoPipeSignal&) = delete;
-  NoPipeSignal& operator=(const NoPipeSignal&) = delete;
-
- private:
-  sigset_t pipe_;
-  sigset_t before_;
-  bool was_pending_ = false;
-};
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  errno = kept;
+  return written;
+}
 
 ssize_t write_pipe(int handle, const iovec* vectors, std::size_t count) noexcept {
-  errno = 0;
-  const NoPipeSignal held;
-  return ::writev(handle, vectors, static_cast<int>(count));
+  std::size_t whole = 0;
+  for (const iovec& each : std::span(vectors, count)) {
+    whole += each.iov_len;
+  }
+  return without_signal(whole, [&] { return ::writev(handle, vectors, static_cast<int>(count)); });
 }
 
 // Advances the operation, so that it goes on where it stopped when it is performed again.
@@ -136,9 +133,8 @@ std::int32_t write_file(Op& op) noexcept {
     const auto step =
         static_cast<std::size_t>(std::min({file.size, share, file.in_memory - file.offset}));
     const std::int32_t sent = outcome([&] {
-      errno = 0;
-      const NoPipeSignal held;
-      return ::sendfile(op.on->handle, file.file, &offset, step);
+      return without_signal(step,
+                            [&] { return ::sendfile(op.on->handle, file.file, &offset, step); });
     });
     if (sent < 0) {
       return sent;

@@ -1,6 +1,5 @@
 // Fairness between connections, on every engine, in counts and not in seconds: beside one that
 // never stops, each of many others has its turn soon. Hazard 18.
-#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -14,7 +13,6 @@
 
 #include "tests/support/descriptors.hpp"
 #include "tests/support/http_support.hpp"
-#include "tests/support/temporary_directory.hpp"
 
 namespace vigil::test {
 namespace {
@@ -162,11 +160,9 @@ TEST_P(FairnessTest, AThousandAreHeardBesideOneThatTakesWithoutEnd) {
 // ---- HTTP: one that asks for much beside a hundred that ask once ----
 
 constexpr std::size_t kOthers = 100;
-constexpr std::size_t kFile = std::size_t{32} << 20;
 
 struct Counts {
   std::uint64_t answers = 0;  // to the greedy one
-  NativeHandle file = kNoHandle;
   struct Other {
     bool asked = false;
     std::uint64_t turn = 0;     // when its handler began
@@ -177,11 +173,7 @@ struct Counts {
 
 Task<> count_and_answer(http::Exchange& exchange, Counts& counts) {
   const std::string_view target = exchange.request().target();
-  if (target == "/file") {
-    ++counts.answers;
-    auto sending = exchange.respond_file({}, counts.file, 0, kFile);
-    static_cast<void>(co_await std::move(sending));
-  } else if (target == "/greedy") {
+  if (target == "/greedy") {
     ++counts.answers;
     static_cast<void>(co_await exchange.respond({}, "more"));
   } else {
@@ -260,27 +252,6 @@ TEST_P(FairnessTest, AHundredAreAnsweredBesideOneThatPipelinesTenThousand) {
     EXPECT_LE(waited.answers, 8 * Loop::kInline);
     EXPECT_LE(waited.turns, 8u);
   });
-}
-
-// A share of a file is 2 MiB; a turn has one.
-TEST_P(FairnessTest, AHundredAreAnsweredBesideOneThatDownloadsAtFullSpeed) {
-  TemporaryDirectory directory;
-  directory.write("large", std::string(kFile, 'l'));
-  const std::string path = directory / "large";
-  const Handle file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  ASSERT_GE(file.get(), 0);
-  run(
-      [](NativeHandle of) -> Task<> {
-        Counts counts;
-        counts.file = of;
-        Waited waited;
-        auto serving = while_serving(http::Handler(&count_and_answer, counts), {}, &ask_beside,
-                                     &counts, std::string("/file"), 100, &waited);
-        co_await std::move(serving);
-        EXPECT_LE(waited.turns, 8u);
-        EXPECT_LE(waited.answers, 2u);
-      },
-      file.get());
 }
 
 }  // namespace
