@@ -65,13 +65,18 @@ void Reserve::ran_out(const std::error_code& why) noexcept {
     count(share_->exhausted);
   }
   const Instant now = Loop::current()->engine().now();
-  if (last_ == kNever || now - last_ >= kEased) {
+  const bool over = last_ == kNever || now - last_ >= kEased;
+  refusing_ = refusing_ && !over;
+  // While somebody is let in at a look now and then, those who wait are on their way.
+  if (over || (!refusing_ && figures_.accepted != accepted_)) {
     since_ = now;
   }
+  accepted_ = figures_.accepted;
   last_ = now;
   if (shortage_.patience <= Nanos::zero() || now - since_ < shortage_.patience) {
     return;
   }
+  refusing_ = true;
   if (shortage_.told != nullptr) {
     shortage_.told(shortage_.context, why);
   }

@@ -92,6 +92,7 @@ Task<Result<>> Acceptors::hand_out_all(Scope* scope, Drain* drain, const Shortag
       reserve.refill();
       continue;
     }
+    ++counted.accepted;
     auto handing_on = hand_on(handle);
     if (const Result<> handed = co_await std::move(handing_on); !handed) {
       co_return handed;

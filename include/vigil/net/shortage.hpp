@@ -20,8 +20,8 @@ struct ServeFigures;
 // free: ten times a second is looked. With a patience nobody waits for ever: one descriptor is kept
 // for each listener from the start, and with it those who still wait are accepted, told and closed.
 struct Shortage {
-  // Descriptors have been short for so long: who then waits is refused at each look, until for a
-  // second nobody had to wait. Zero: nobody is refused, and none is kept.
+  // Descriptors have been short, and nobody was let in, for so long: who then waits is refused at
+  // each look, until for a second nobody had to wait. Zero: nobody is refused, and none is kept.
   Nanos patience{};
   // Writes what one who is refused is told into `room`, and answers with its size in bytes; `peer`
   // is empty if the system does not tell it any more. Null: they are told nothing.
@@ -63,8 +63,10 @@ class Reserve {
   ServeFigures& figures_;
   ListenerShare* const share_;
   NativeHandle spare_ = kNoHandle;
-  Instant since_ = kNever;  // when they began to be short
-  Instant last_ = kNever;   // and when they last were
+  Instant since_ = kNever;      // when they began to be short, and nobody was let in any more
+  Instant last_ = kNever;       // when they last were
+  std::uint64_t accepted_ = 0;  // until then
+  bool refusing_ = false;
 };
 
 }  // namespace detail
