@@ -206,7 +206,8 @@ Task<> while_echoing(Echo* all, Nanos patience, F client) {
         CO_ASSERT_OK(scope.spawn(
             [](Echo* of, ServeOptions options) -> Task<> {
               auto serving = serve(*of->listener, options, echo);
-              EXPECT_EQ((co_await std::move(serving)).error(), std::errc::operation_canceled);
+              const Result<> ended = co_await std::move(serving);
+              EXPECT_EQ(ended.error(), std::errc::operation_canceled);
             },
             shared, how));
         CO_ASSERT_OK(co_await sleep_for(Nanos::zero()));  // it serves
