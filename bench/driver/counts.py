@@ -176,7 +176,7 @@ def instruments_table(context):
                          ("off", "without", 1), ("more", "more", 1), ("share", "more, %", 2)],
              "rows": [], "not_run": {}}
     works = [(who.VIGIL_ECHO, {}), (who.VIGIL_HTTP, {"protocol": "http"}),
-             (who.VIGIL_SERVE, {"protocol": "http", "path": "/1k.bin",
+             (who.VIGIL_SERVE_SLOWED, {"protocol": "http", "path": "/1k.bin",
                                 "body": os.path.join(context.www, "1k.bin")})]
     jobs = []
     for entry, work in works:

@@ -65,21 +65,23 @@ Server::State::~State() {
   Work* work = memory.full() ? nullptr : Work::make(options.limits.fields);
   if (work != nullptr) {
     memory.took(work->memory.size);
+    ++works_;
   }
   return work;
 }
 
 [[gnu::noinline]] void Server::State::end_work(Work* work) noexcept {
   memory.gave(work->memory.size + work->memory.gathered);
+  --works_;
   delete work;
 }
 
 void Server::State::drop_pool() noexcept {
   while (Work* work = free_) {
     free_ = work->next;
+    --kept_;
     end_work(work);
   }
-  kept_ = 0;
 }
 
 // The monotonic clock tells when the second is over; a clock that was set is noticed within a tenth
@@ -359,7 +361,7 @@ ServerFigures Server::figures() const noexcept {
           .turned_away = counted.turned_away.get(),
           .connections = static_cast<std::size_t>(counted.connections.get() + counted.asleep.get()),
           .asleep = static_cast<std::size_t>(counted.asleep.get()),
-          .active = static_cast<std::size_t>(counted.active.get()),
+          .active = state_->at_work(),
           .memory = state_->memory.figures()};
 }
 

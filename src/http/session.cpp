@@ -46,16 +46,12 @@ inline bool Session::wake(Lease& lease) noexcept {
   if (work == nullptr) [[unlikely]] {
     return false;
   }
-  ++server.figures.active;
   work->pending = lease.bytes();
   work->lease = std::move(lease);
   return true;
 }
 
-inline void Session::drop_work() noexcept {
-  --server.figures.active;
-  server.give_work(std::exchange(work, nullptr));
-}
+inline void Session::drop_work() noexcept { server.give_work(std::exchange(work, nullptr)); }
 
 Session::~Session() {
   leave_list();

@@ -184,7 +184,7 @@ class Server::State : private Timer {
   }
   void give_work(Work* work) noexcept {
     work->clear();
-    if (kept_ < kKept) [[likely]] {
+    if (kept_.get() < kKept) [[likely]] {
       ++kept_;
       work->next = free_;
       free_ = work;
@@ -200,6 +200,12 @@ class Server::State : private Timer {
     return count().enter(most != 0 ? most : ~std::size_t{0});
   }
   void let_out() noexcept { count().leave(); }
+  // Any thread: how many are at work. Counted where they are made, which is rare.
+  std::size_t at_work() const noexcept {
+    const std::uint64_t kept = kept_.get();
+    const std::uint64_t all = works_.get();
+    return static_cast<std::size_t>(all > kept ? all - kept : 0);
+  }
   std::int64_t wall_seconds() noexcept {
     const Instant now = Loop::current()->now();
     return now < wall_until_ ? wall_seconds_ : read_wall(now);
@@ -224,7 +230,6 @@ class Server::State : private Timer {
     Tally turned_away;
     Counter connections;  // that have a task
     Counter asleep;       // that have none
-    Tally active;
   } figures;
   Memory memory;
   DateLine date;
@@ -264,7 +269,8 @@ class Server::State : private Timer {
   static constexpr std::size_t kKept = 64;  // Works that wait for the next request
   ConnectionCount alone_;                   // unless it is counted together with others
   Work* free_ = nullptr;
-  std::size_t kept_ = 0;
+  Counter kept_;
+  Counter works_;  // kept, and at work
   Nanos interval_;
   LastCall last_call_;
   Nanos last_call_span_{};
