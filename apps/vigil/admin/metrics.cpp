@@ -275,7 +275,7 @@ constexpr std::array kFamilies{
                  "Times that accepting had to wait for descriptors or memory.",
                  &of_listeners<&AcceptFigures::exhausted>},
     MetricFamily{"vigil_accept_refused", kCounter, "",
-                 "Connections answered 503 because descriptors had been short for a second.",
+                 "Connections answered 503 because descriptors had been short for three seconds.",
                  &of_listeners<&AcceptFigures::refused>},
     MetricFamily{"vigil_accept_skew", kGauge, "",
                  "Connections taken by the most loaded shard to those of the least.",

@@ -14,8 +14,9 @@ namespace vigil::app {
 
 class Conductor;
 
-// Descriptors that are short for less come back by themselves, as connections end.
-inline constexpr Nanos kPatience = std::chrono::seconds(1);
+// Descriptors that are short for less come back by themselves, as connections end: those that were
+// turned away linger for two seconds, and give way first.
+inline constexpr Nanos kPatience = std::chrono::seconds(3);
 
 // Tells it at most once a minute for all shards. Any thread.
 class ShortageTeller {

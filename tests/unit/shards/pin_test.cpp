@@ -6,6 +6,7 @@
 
 #include <string>
 
+#include "tests/support/not_run.hpp"
 #include "tests/support/shards_fixture.hpp"
 #include "vigil/coro/offload.hpp"
 #include "vigil/os/process.hpp"
