@@ -16,7 +16,7 @@ Resting::~Resting() {
 void Resting::arrive(TcpStream accepted) noexcept {
   if (!state_.memory.admits()) {
     turn_away(std::move(accepted), SessionRun::Lack::memory);
-  } else if (!state_.let_in()) {
+  } else if (!let_in()) {
     turn_away(std::move(accepted), SessionRun::Lack::connections);
   } else if (!rest(accepted, Loop::current()->now())) {
     begin(*accepted.take_descriptor());
@@ -31,7 +31,25 @@ void Resting::turn_away(TcpStream accepted, SessionRun::Lack lack) noexcept {
 // Where there is no memory for its task it is closed.
 void Resting::begin(Descriptor& woken) noexcept {
   if (!connections->spawn_isolated(&SessionRun::connection, TcpStream(&woken), &state_, this)) {
+    let_out();
+  }
+}
+
+bool Resting::let_in() noexcept {
+  if (!state_.let_in()) {
+    return false;
+  }
+  if (limit_ != nullptr && !limit_->enter()) {
     state_.let_out();
+    return false;
+  }
+  return true;
+}
+
+void Resting::let_out() noexcept {
+  state_.let_out();
+  if (limit_ != nullptr) {
+    limit_->leave();
   }
 }
 

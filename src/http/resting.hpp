@@ -11,10 +11,12 @@ namespace vigil::http {
 // Those that one serve() accepted.
 class Resting final : public vigil::detail::TurnServer {
  public:
-  explicit Resting(Session::ServerState& state) noexcept
+  // `limit`: of those that come here, null if there is none.
+  Resting(Session::ServerState& state, ConnectionLimit* limit) noexcept
       : TurnServer(state.figures.asleep, limit_of(state.options)),
         next(state.resting),
-        state_(state) {
+        state_(state),
+        limit_(limit) {
     state.resting = this;
   }
   ~Resting() override;
@@ -32,11 +34,16 @@ class Resting final : public vigil::detail::TurnServer {
   void expired() noexcept override { ++state_.figures.timed_out; }
   void closed() noexcept override {
     ++closed_asleep;
-    state_.let_out();
+    let_out();
   }
   // The server's last call sees to them, which knows how long each has rested. A drain of this
   // listener alone ends none of them.
   void end_idle() noexcept override {}
+
+  // A connection comes: whether there is room for it. It is let out once, when its Session ends or
+  // when it is closed asleep.
+  bool let_in() noexcept;
+  void let_out() noexcept;
 
   Resting* next;
   std::uint64_t closed_asleep = 0;  // that did not wake
@@ -46,6 +53,7 @@ class Resting final : public vigil::detail::TurnServer {
   bool rest(TcpStream& stream, Instant since) noexcept;
 
   Session::ServerState& state_;
+  ConnectionLimit* limit_;
 };
 
 }  // namespace vigil::http

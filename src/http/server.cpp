@@ -324,11 +324,11 @@ class LastCallOnDrain : public Drain::Watcher {
 }  // namespace
 
 Task<Result<>> Server::serve(TcpListener& listener) {
-  return state_->serve(listener, state_->options.drain, shortage());
+  return state_->serve(listener, state_->options.drain, shortage(), nullptr);
 }
 
-Task<Result<>> Server::serve(TcpListener& listener, Drain& accepting) {
-  return state_->serve(listener, &accepting, shortage());
+Task<Result<>> Server::serve(TcpListener& listener, Drain& accepting, ConnectionLimit* limit) {
+  return state_->serve(listener, &accepting, shortage(), limit);
 }
 
 void Server::set_limits(const Limits& limits) noexcept { state_->set_limits(limits); }
@@ -337,11 +337,12 @@ void Server::set_log(void (*log)(void*, const ExchangeEnd&) noexcept) noexcept {
   state_->options.log = log;
 }
 
-Task<Result<>> Server::State::serve(TcpListener& listener, Drain* accepting, Shortage shortage) {
+Task<Result<>> Server::State::serve(TcpListener& listener, Drain* accepting, Shortage shortage,
+                                    ConnectionLimit* limit) {
   State* state = this;
   ServeOptions how{.drain = accepting, .shortage = shortage};
   ServeFigures counted;
-  Resting resting_here(*state);
+  Resting resting_here(*state, limit);
   if (state->options.drain != nullptr) {
     const LastCallOnDrain on_drain(
         *state->options.drain, [](void* s) { static_cast<State*>(s)->begin_last_call(); }, state);

@@ -10,8 +10,8 @@ namespace vigil::http {
 
 // ---- Sessions ----
 
-Session::Session(TcpStream connection, Server::State& state) noexcept
-    : server(state), stream(std::move(connection)), since(state.tick) {
+Session::Session(TcpStream connection, Server::State& state, Resting& let_in_by) noexcept
+    : server(state), home(let_in_by), stream(std::move(connection)), since(state.tick) {
   ++server.figures.connections;
   to_list(false);
   server.watch();
@@ -60,7 +60,7 @@ Session::~Session() {
   }
   --server.figures.connections;
   if (!fell_asleep()) {
-    server.let_out();
+    home.let_out();
   }
 }
 
@@ -296,13 +296,13 @@ class TakeShare {
 
 // What is common needs no coroutine but the handler's own.
 Task<> SessionRun::connection(TcpStream stream, Server::State* server, Resting* resting) {
-  Session session(std::move(stream), *server);
+  Session session(std::move(stream), *server, *resting);
   for (;;) {
     {
       auto lease = co_await session.stream.receive();
       if (!lease) [[unlikely]] {
         if (session.expired) {
-          if (resting->take(session)) {
+          if (session.home.take(session)) {
             co_return;
           }
           continue;  // the next request is here

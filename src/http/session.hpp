@@ -113,8 +113,8 @@ struct Session {
   // For who looks from outside.
   ConnectionView view() const;
 
-  // A connection that was let in.
-  Session(TcpStream connection, Server::State& state) noexcept;
+  // A connection that was let in there.
+  Session(TcpStream connection, Server::State& state, Resting& let_in_by) noexcept;
   ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
@@ -143,6 +143,7 @@ struct Session {
   Session* next = nullptr;
   Session* prev = nullptr;
   Server::State& server;
+  Resting& home;
   TcpStream stream;
   Work* work = nullptr;
   std::uint32_t since = 0;  // the tick when it fell idle; sending: when that began
@@ -217,7 +218,8 @@ class Server::State : private Timer {
   void set_limits(const Limits& limits) noexcept;
   // When a connection that fell idle at this tick did so; not before that.
   Instant when_of(std::uint32_t idle_since) const noexcept;
-  Task<Result<>> serve(TcpListener& listener, Drain* accepting, Shortage shortage);
+  Task<Result<>> serve(TcpListener& listener, Drain* accepting, Shortage shortage,
+                       ConnectionLimit* limit);
 
   Handler handler;
   ServerOptions options;

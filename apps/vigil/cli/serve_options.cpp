@@ -204,8 +204,10 @@ constexpr std::array<Option, 36> kServeOptions{{
     {"write-timeout", "TIME", "30s", "during which a client takes no byte of its answer", "close",
      "Limits", store<&Settings::write_timeout, parse_duration>},
     {"connections", "N|auto", "auto",
-     "open connections. auto: the descriptor limit, raised as far as allowed, less a reserve",
-     "503", "Limits", store_connections},
+     "open connections; of a listener: those that come by it. auto: the descriptor limit, raised "
+     "as "
+     "far as allowed, less a reserve",
+     "503", "Limits", store_connections, Keyed::listener},
     {"memory-limit", "SIZE|auto|off", "auto",
      "memory that grows with clients. Near it caches give back, then connections that rest are "
      "closed, then those whose client moves nothing are reset. auto: four fifths of what the "

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "serve/share.hpp"
 #include "vigil/runtime/explain.hpp"
 
 namespace vigil::app {
@@ -89,6 +90,14 @@ Place* find_place(const Places& places, const cli::Endpoint& endpoint) noexcept 
   return found == places.end() ? nullptr : found->get();
 }
 
+void set_limits(const Places& places, const config::Configuration& configuration) noexcept {
+  for (const config::Part& part : configuration.listeners) {
+    if (Place* place = find_place(places, part.values.listen.front())) {
+      place->limit.set(connections_of(part, configuration));
+    }
+  }
+}
+
 std::expected<Places, std::string> open_places(const config::Configuration& configuration,
                                                const Places& there, const PassedSockets& passed,
                                                Shards& shards) {
@@ -101,6 +110,7 @@ std::expected<Places, std::string> open_places(const config::Configuration& conf
     if (!place) {
       return std::unexpected(std::move(place.error()));
     }
+    (*place)->limit.set(connections_of(part, configuration));
     opened.push_back(std::move(*place));
   }
   return opened;

@@ -9,6 +9,7 @@
 
 #include "config/configuration.hpp"
 #include "serve/handed.hpp"
+#include "vigil/http/connection_count.hpp"
 #include "vigil/runtime/accept.hpp"
 
 namespace vigil::app {
@@ -20,8 +21,9 @@ struct Place {
   std::uint64_t busy_poll = 0;                        // microseconds
   AcceptStrategy accept = AcceptStrategy::reuseport;  // as it was asked for
   std::unique_ptr<Acceptors> acceptors;
-  bool lent = false;        // the socket was passed, and somebody goes on with it afterwards
-  Drain handing{kForever};  // shard 0's: ends the handing out
+  http::ConnectionLimit limit;  // of those that come by it, at all shards
+  bool lent = false;            // the socket was passed, and somebody goes on with it afterwards
+  Drain handing{kForever};      // shard 0's: ends the handing out
   // The configuration does not name it any more. Shard 0 says so before it tells the others.
   bool closing = false;
 
@@ -35,6 +37,9 @@ using Places = std::vector<std::shared_ptr<Place>>;
 
 // The one at that endpoint which is to stay; null: there is none.
 Place* find_place(const Places& places, const cli::Endpoint& endpoint) noexcept;
+
+// Gives each the limit of connections that `configuration` has for it.
+void set_limits(const Places& places, const config::Configuration& configuration) noexcept;
 
 // Opens what `configuration` names and `there` lacks, by the socket that was passed for it, if
 // there is one. The failure is the whole sentence.

@@ -137,6 +137,7 @@ Task<> Conductor::take_over(config::Reading reading) {
   if (why.empty()) {
     close_places_but(next);
     configuration_ = std::move(next);
+    set_limits(places_, configuration_);
   }
   co_await std::move(settling);
   if (!why.empty()) {

@@ -74,6 +74,14 @@ std::expected<Share, std::string> share_out(const config::Configuration& configu
   return share;
 }
 
+std::size_t connections_of(const config::Part& listener,
+                           const config::Configuration& configuration) noexcept {
+  const std::uint64_t asked = listener.values.connections;
+  return asked == 0
+             ? 0
+             : static_cast<std::size_t>(part_of(asked, processes_of(configuration.program.values)));
+}
+
 // What was not asked for gives way where descriptors are few.
 unsigned count_shards(const config::Configuration& configuration, std::uint64_t descriptors) {
   const cli::Settings& settings = configuration.program.values;

@@ -34,6 +34,11 @@ unsigned processes_of(const cli::Settings& settings) noexcept;
 std::expected<Share, std::string> share_out(const config::Configuration& configuration,
                                             const Means& means, unsigned shards);
 
+// Those that may come by one listener, at all shards of this process together; 0: as many as there
+// may be in all.
+std::size_t connections_of(const config::Part& listener,
+                           const config::Configuration& configuration) noexcept;
+
 // Of each process, which may open so many descriptors: what was asked for, or what fits.
 unsigned count_shards(const config::Configuration& configuration, std::uint64_t descriptors);
 

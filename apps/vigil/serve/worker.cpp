@@ -253,7 +253,8 @@ Task<> Worker::serve_one(Worker* self, std::unique_ptr<Listening> listening) {
   static_cast<void>(co_await listening->decided.wait());
   Result<> ended;
   while (listening->used) {
-    auto serving = self->server_.serve(listening->listener, listening->accepting);
+    auto serving =
+        self->server_.serve(listening->listener, listening->accepting, &listening->place->limit);
     ended = co_await std::move(serving);
     if (ended || ended.error() != std::errc::not_enough_memory || listening->accepting.begun()) {
       break;

@@ -27,4 +27,23 @@ class ConnectionCount {
   std::atomic<std::size_t> count_{0};
 };
 
+// A count with a limit of its own: of those that come by one address, at whichever of several
+// servers. Any thread; it must outlive them.
+class ConnectionLimit {
+ public:
+  // 0: as many as come. Those above it that are there already stay.
+  void set(std::size_t most) noexcept { most_.store(most, std::memory_order_relaxed); }
+  // False: there are so many already.
+  bool enter() noexcept {
+    const std::size_t most = most_.load(std::memory_order_relaxed);
+    return count_.enter(most != 0 ? most : ~std::size_t{0});
+  }
+  void leave() noexcept { count_.leave(); }
+  std::size_t now() const noexcept { return count_.now(); }
+
+ private:
+  ConnectionCount count_;
+  std::atomic<std::size_t> most_{0};
+};
+
 }  // namespace vigil::http

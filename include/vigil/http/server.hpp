@@ -371,7 +371,9 @@ class Server {
   // The same, and `accepting` ends it for this listener alone: it is closed, connections that it
   // accepted go on, and it returns when the last has ended. `accepting` must outlive it, and has to
   // be begun beside the server's own drain.
-  Task<Result<>> serve(TcpListener& listener, Drain& accepting);
+  // `limit`: of those that come by this listener, which count there, too, and are answered 503
+  // above it, as above Limits::connections.
+  Task<Result<>> serve(TcpListener& listener, Drain& accepting, ConnectionLimit* limit = nullptr);
 
   // From now on, for connections that are there as well: what they have waited counts towards the
   // new limits, and none acts early. `fields` stays as it is.

@@ -122,6 +122,33 @@ TEST_F(Reload, changes_limits_for_connections_that_are_there) {
   EXPECT_TRUE(idle.ends(5s));
 }
 
+// Hazard: clients of one listener, such as a public one, take all places of the server.
+TEST_F(Reload, limits_each_listener_for_itself) {
+  at.write("a", "content");
+  const auto text = [this](int most) {
+    return "log = \"off\"\nlisten = \"127.0.0.1:0\"\nshards = 2\ndirectory = \"" + at.path() +
+           "\"\n[[listener]]\naddress = \"unix:" + at.path("socket") +
+           "\"\nconnections = " + std::to_string(most) + "\n";
+  };
+  start(text(2));
+  const auto status = [this] { return Client(at.path("socket")).get("/a").status; };
+  Client first(at.path("socket"));
+  EXPECT_EQ(first.get("/a").status, 200);
+  {
+    Client second(at.path("socket"));
+    EXPECT_EQ(second.get("/a").status, 200);
+    const Response third = Client(at.path("socket")).get("/a");
+    EXPECT_EQ(third.status, 503);
+    EXPECT_EQ(third.fields.at("retry-after"), "1");
+    Client other(port);
+    EXPECT_EQ(other.get("/a").status, 200) << "the other listener has no limit";
+  }
+  EXPECT_TRUE(eventually([&] { return status() == 200; })) << "who leaves makes room";
+  EXPECT_EQ(reload(text(1)), reloaded(1, 2));
+  EXPECT_EQ(status(), 503) << "a reload changes it";
+  EXPECT_EQ(first.get("/a").status, 200) << "and ends nobody";
+}
+
 TEST_F(Reload, adds_and_removes_listeners_and_leaves_their_connections) {
   at.write("a", "content");
   const std::string base = "log = \"off\"\ndirectory = \"" + at.path() + "\"\n";
