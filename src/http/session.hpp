@@ -288,9 +288,11 @@ std::uint64_t left_of(const Op& op) noexcept;
 // The life of a connection, as coroutines.
 class SessionRun {
  public:
+  class Farewell;
+
   static Task<> connection(TcpStream stream, Server::State* server, Resting* resting);
-  // Why a connection is not let in.
-  enum class Lack : std::uint8_t { connections, memory };
+  // What there is not enough of to let a connection in.
+  enum class Lack : std::uint8_t { connections, memory, descriptors };
   static Task<> turn_away(TcpStream stream, Server::State* server, Lack lack);
 
   // Waits for more bytes, into `pending`. False: the client has ended its side.
@@ -299,6 +301,8 @@ class SessionRun {
 
  private:
   class Handling;
+
+  static constexpr std::size_t kOwnLines = 256;  // bytes of lines that a hook may add
 
   static Task<bool> flush_batch(Session& session, bool ends = false);
   static Task<bool> no_head(Session& session, Progress progress);

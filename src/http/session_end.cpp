@@ -12,9 +12,7 @@ namespace vigil::http {
 namespace {
 
 constexpr std::uint64_t kDiscard = 65536;  // of a body that nobody read, to keep the connection
-constexpr std::size_t kTurningAway = 64;   // connections that are told 503 at the same time
 constexpr Nanos kLinger = std::chrono::seconds(2);
-constexpr std::size_t kOwnLines = 256;  // bytes of lines that a hook may add
 
 std::string sentence_of(std::exception_ptr failure) {
   try {
@@ -257,52 +255,6 @@ Task<> SessionRun::discard_rest(TcpStream& stream, Drain* drain) {
   Drain none(Nanos{});
   Discard discard(stream, drain != nullptr ? *drain : none);
   static_cast<void>(co_await timeout(kLinger, discard.run()));
-}
-
-// A connection that there is no room for: told so, unless too many are being told already.
-Task<> SessionRun::turn_away(TcpStream stream, Server::State* state, Lack lack) {
-  Server::State& server = *state;
-  static constexpr std::array<std::string_view, 2> kBodies{
-      "the server has all connections it takes\n",
-      "the server has no memory for another request\n"};
-  const std::string_view body = kBodies[static_cast<std::size_t>(lack)];
-  const ServerOptions& options = server.options;
-  const Instant began = Loop::current()->now();
-  ++server.figures.turned_away;
-  if (lack == Lack::memory) {
-    ++server.memory.refused_;
-  }
-  void* context = nullptr;
-  std::array<char, kOwnLines> room;
-  std::array<char, 2 * kOwnLines + kBodies[1].size()> text;
-  HeadWriter head(std::span<char>(text).first(text.size() - body.size()));
-  head.status(503).date(server.date, server.wall_seconds()).lines("Retry-After: 1\r\n");
-  if (const FieldLines lines = own_lines(server, context, room); !lines.text().empty()) {
-    head.lines(lines);
-  }
-  head.lines("Content-Type: text/plain\r\nConnection: close\r\n").content_length(body.size());
-  const Result<std::size_t> size = head.finish();
-  const bool told = size && server.turning_away < kTurningAway;
-  Result<> sent = error(std::errc::operation_not_permitted);
-  server.turning_away += told ? 1u : 0u;
-  if (told) {
-    body.copy(text.data() + *size, body.size());
-    sent = co_await stream.send(as_bytes(std::string_view(text.data(), *size + body.size())));
-  }
-  if (options.log != nullptr) {
-    const Result<Address> peer = stream.peer_address();
-    options.log(options.hook_context, {.request = nullptr,
-                                       .peer = peer ? &*peer : nullptr,
-                                       .context = context,
-                                       .status = sent ? 503u : 0u,
-                                       .body_sent = sent ? body.size() : 0,
-                                       .complete = sent.has_value(),
-                                       .began = began});
-  }
-  if (sent && stream.shutdown(Direction::write)) {
-    co_await discard_rest(stream, options.drain);
-  }
-  server.turning_away -= told ? 1u : 0u;
 }
 
 }  // namespace vigil::http

@@ -36,10 +36,10 @@ struct ProcessOptions {
   // The program and its arguments; a program without a slash is searched for in PATH.
   std::vector<std::string> arguments;
   // "NAME=value" each; nothing: this process's environment.
-  std::optional<std::vector<std::string>> environment;
+  std::optional<std::vector<std::string>> environment = {};
   // The same, beside those and in place of one that has the name.
   std::vector<std::string> more_environment = {};
-  std::string directory;  // to start in; empty: this process's
+  std::string directory = {};  // to start in; empty: this process's
   Stdio input = Stdio::null();
   Stdio output = Stdio::inherit();
   Stdio errors = Stdio::inherit();

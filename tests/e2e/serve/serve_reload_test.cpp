@@ -126,21 +126,22 @@ TEST_F(Reload, changes_limits_for_connections_that_are_there) {
 TEST_F(Reload, limits_each_listener_for_itself) {
   at.write("a", "content");
   const auto text = [this](int most) {
-    return "log = \"off\"\nlisten = \"127.0.0.1:0\"\nshards = 2\ndirectory = \"" + at.path() +
-           "\"\n[[listener]]\naddress = \"unix:" + at.path("socket") +
-           "\"\nconnections = " + std::to_string(most) + "\n";
+    return "log = \"off\"\nlisten = \"unix:" + at.path("socket") +
+           "\"\nshards = 2\ndirectory = \"" + at.path() +
+           "\"\n[[listener]]\naddress = \"127.0.0.1:0\"\nconnections = " + std::to_string(most) +
+           "\n";
   };
   start(text(2));
-  const auto status = [this] { return Client(at.path("socket")).get("/a").status; };
-  Client first(at.path("socket"));
+  const auto status = [this] { return Client(port).get("/a").status; };
+  Client first(port);
   EXPECT_EQ(first.get("/a").status, 200);
   {
-    Client second(at.path("socket"));
+    Client second(port);
     EXPECT_EQ(second.get("/a").status, 200);
-    const Response third = Client(at.path("socket")).get("/a");
+    const Response third = Client(port).get("/a");
     EXPECT_EQ(third.status, 503);
     EXPECT_EQ(third.fields.at("retry-after"), "1");
-    Client other(port);
+    Client other(at.path("socket"));
     EXPECT_EQ(other.get("/a").status, 200) << "the other listener has no limit";
   }
   EXPECT_TRUE(eventually([&] { return status() == 200; })) << "who leaves makes room";
