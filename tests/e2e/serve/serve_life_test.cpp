@@ -98,8 +98,8 @@ TEST(ServeBegins, not_with_wrong_words) {
 TEST(ServeBegins, not_with_too_few_descriptors) {
   Folder root;
   expect_failure({"serve", root.path()}, 1,
-                 "vigil serve: this process may open 30 descriptors and needs 58. Raise the limit "
-                 "(ulimit -n 58), or "
+                 "vigil serve: this process may open 30 descriptors and needs 59. Raise the limit "
+                 "(ulimit -n 59), or "
                  "lower --connections or --cache-files.",
                  {.descriptors = 30});
 }
