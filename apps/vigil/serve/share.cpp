@@ -55,8 +55,8 @@ std::expected<Share, std::string> share_out(const config::Configuration& configu
   const unsigned parts = shards * processes;
   const std::uint64_t descriptors = means.descriptors;
   const std::uint64_t asked = configuration.program.values.connections;
-  // A listener has a duplicate of its socket, for a process that takes this one's place, and a spare
-  // descriptor, for who comes when there is no other.
+  // A listener has a duplicate of its socket, for a process that takes this one's place, and a
+  // spare descriptor, for who comes when there is no other.
   std::uint64_t own = kOwnDescriptors + (shards - 1) * kShardDescriptors +
                       shards * (3 * configuration.listeners.size() + configuration.sites.size());
   const std::uint64_t least = shards * (asked != 0 ? part_of(asked, parts) : kFewestConnections);
