@@ -40,7 +40,9 @@ std::int32_t give_name(const sockaddr_storage& from, socklen_t size, sockaddr* t
   if (static_cast<std::int32_t>(*room) < 0) {
     return -EINVAL;
   }
-  std::memcpy(to, &from, std::min(*room, size));
+  if (const socklen_t told = std::min(*room, size); told != 0) {
+    std::memcpy(to, &from, told);
+  }
   *room = size;
   return 0;
 }

@@ -99,7 +99,7 @@ std::int64_t Server::State::read_wall(Instant now) noexcept {
 
 std::uint32_t Server::State::ticks(Nanos span) const noexcept {
   return static_cast<std::uint32_t>(
-      std::min<std::int64_t>((span + interval_ - Nanos(1)) / interval_, 0x7fff'ffff));
+      std::min<std::int64_t>(span / interval_ + (span % interval_ != Nanos::zero()), 0x7fff'ffff));
 }
 
 void Server::State::watch() noexcept {

@@ -215,6 +215,29 @@ TEST_P(HttpServerLimitsTest, ResetsAClientThatNeverReadsAndServesTheOthers) {
       &book);
 }
 
+// Cause: the number of looks in a limit was rounded up by adding, which overflowed where there is
+// none.
+TEST_P(HttpServerLimitsTest, WaitsForAReaderForWhomThereIsNoLimit) {
+  run([]() -> Task<> {
+    return while_serving(Handler([](Exchange& exchange) -> Task<> {
+                           const std::string body(8'000'000, 'b');
+                           static_cast<void>(co_await exchange.respond({}, body));
+                         }),
+                         with({.head_time = 80ms, .minimum_rate = 0, .write_stall = Nanos::max()}),
+                         [](Served served) -> Task<> {
+                           auto dialing = dial(served.at);
+                           Peer client(co_await std::move(dialing));
+                           auto saying = say(client.stream, get("/"));
+                           co_await std::move(saying);
+                           co_await sleep_for(300ms);  // some thirty looks
+                           auto hearing = hear_reply(client);
+                           const Reply reply = co_await std::move(hearing);
+                           EXPECT_EQ(reply.body.size(), 8'000'000u);
+                           EXPECT_EQ(served.server->figures().timed_out, 0u);
+                         });
+  });
+}
+
 // It pipelines and never reads: what waits for it stays small, and it is reset too.
 TEST_P(HttpServerLimitsTest, ResetsAClientThatAsksAndAsksAndNeverReads) {
   run([]() -> Task<> {

@@ -76,8 +76,8 @@ Task<> crowd_in(Address at, std::size_t count, std::deque<TcpStream>* all) {
     auto dialing = dial(at);
     TcpStream stream = co_await std::move(dialing);
     CO_ASSERT_OK(stream.set(SocketOption::Name::receive_buffer, 4096));
-    auto asking = stream.send(as_bytes(get("/large")));
-    static_cast<void>(co_await std::move(asking));
+    const std::string request = get("/large");
+    static_cast<void>(co_await stream.send(as_bytes(request)));
     all->push_back(std::move(stream));
   }
 }

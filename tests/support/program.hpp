@@ -16,6 +16,8 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <set>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -136,12 +138,15 @@ class Program {
     }
     return std::chrono::nanoseconds(sum);
   }
-  // Open descriptors that are sockets.
+  // Open descriptors that are sockets, and no local ones of datagrams: a listener has such a one as
+  // its spare descriptor from when it serves on, which is a moment after it says that it listens.
   std::size_t sockets() const {
+    const std::set<std::string> spare = local_datagram_sockets();
     std::size_t count = 0;
     for (const auto& entry : entries("fd")) {
       std::error_code gone;
-      count += std::filesystem::read_symlink(entry, gone).string().starts_with("socket:") ? 1u : 0u;
+      const std::string to = std::filesystem::read_symlink(entry, gone).string();
+      count += to.starts_with("socket:") && !spare.contains(to) ? 1u : 0u;
     }
     return count;
   }
@@ -157,6 +162,22 @@ class Program {
   }
 
  private:
+  // As the links in /proc/PID/fd name them. See proc_net_unix in proc(5).
+  std::set<std::string> local_datagram_sockets() const {
+    std::set<std::string> all;
+    std::ifstream in("/proc/" + std::to_string(pid_) + "/net/unix");
+    std::string line;
+    std::getline(in, line);  // the names of the columns
+    while (std::getline(in, line)) {
+      std::istringstream words(line);
+      std::string slot, users, protocol, flags, type, state, inode;
+      words >> slot >> users >> protocol >> flags >> type >> state >> inode;
+      if (type == "0002") {
+        all.insert("socket:[" + inode + "]");
+      }
+    }
+    return all;
+  }
   static void add_quiet(std::vector<std::string>& words) {
     for (const char* option : {"--admin", "--stall-limit"}) {
       if (std::find(words.begin(), words.end(), option) == words.end()) {
