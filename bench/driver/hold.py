@@ -14,7 +14,8 @@ from progress import Counted
 from servers import Failed, Family, NotRun
 
 AT_ONCE = 1000
-FIRST = 256  # connections of each process that are not counted
+FIRST = 256  # connections of each process that ask, and go, before anything is counted
+CROWD = 10   # and then one of so many come and go
 TARGET = "/1k.bin"
 COLUMNS = [("name", "connections", None), ("held", "held", 0), ("user_bytes", "user bytes", 0),
            ("kernel_bytes", "kernel bytes", 0), ("slab_bytes", "of it slab", 0),
@@ -39,13 +40,21 @@ class Workers(Family):
         return super().start(small_pages=True, **rest)
 
     def warm(self, context, connections):
-        """What a process takes once, whoever comes, is not counted to the connections: some come first, and go. How many."""
-        first = min(FIRST * self.processes, connections // 4)
-        with Holders(context, self.port, max(first, 1), connections_each(), TARGET) as some:
+        """What a process takes once, whoever comes, is not counted to the connections: some come first, ask, and go."""
+        self._come_and_go(context, min(FIRST * self.processes, connections // 4), Holders.each)
+
+    def crowd(self, context, connections):
+        """Nor is what it takes when it is held up for the first time, since others have the processors. How many came:
+        what they leave is used again."""
+        come = max(min(FIRST * self.processes, connections // 4), connections // CROWD)
+        self._come_and_go(context, come, lambda some: None)
+        return come
+
+    def _come_and_go(self, context, connections, do):
+        with Holders(context, self.port, max(connections, 1), connections_each(), TARGET) as some:
             some.open()
-            some.each()
+            do(some)
         self.idle = _settled(lambda: [_descriptors(pid) for pid in self.serving()])
-        return first
 
     def connections(self):
         """How many each process has that serves."""
@@ -71,7 +80,7 @@ class Memory:
     what is missing of free memory also waits in the kernel's lists of free pages."""
 
     def __init__(self, server):
-        self.user = _settled(lambda: private_bytes(server.pids()))
+        self.user = _user_bytes(server)
         with open("/proc/meminfo", encoding="utf-8") as text:
             now = {line.split(":")[0]: int(line.split()[1]) * 1024 for line in text}
         self.slab = now["Slab"]
@@ -82,6 +91,10 @@ class Memory:
         """For one. What the `first` have left to the processes is used again; the kernel takes its own back."""
         return {f"{name}_bytes": (getattr(self, name) - getattr(before, name)) / (connections - again)
                 for name, again in (("user", first), ("kernel", 0), ("slab", 0))}
+
+
+def _user_bytes(server):
+    return _settled(lambda: private_bytes(server.pids()))
 
 
 def _settled(read):
@@ -143,8 +156,10 @@ def _timed(name, connections, work):
 
 def _measure(context, connections, processes):
     with Workers(context, processes).start() as server:
-        first = server.warm(context, connections)
-        before, dropped = Memory(server), _dropped()
+        server.warm(context, connections)
+        before = Memory(server)
+        first = server.crowd(context, connections)
+        before.user, dropped = _user_bytes(server), _dropped()
         with Holders(context, server.port, connections, connections_each(), TARGET) as holders:
             progress = Counted("hold, opened", connections)
             opening = _timed("opened", connections, lambda: holders.open(progress))
