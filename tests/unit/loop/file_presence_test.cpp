@@ -59,7 +59,7 @@ class FilePresence : public testing::Test {
   }
   std::vector<unsigned char> pages(std::uint64_t offset, std::uint64_t size) {
     void* at = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, handle, static_cast<off_t>(offset));
-    std::vector<unsigned char> each(size / kPage);
+    std::vector<unsigned char> each((size + kPage - 1) / kPage);
     EXPECT_EQ(::mincore(at, size, each.data()), 0);
     ::munmap(at, size);
     return each;
